@@ -1,0 +1,48 @@
+/**
+ * Two projects: `unit` runs beside the sources in milliseconds to seconds,
+ * `browser` drives real JupyterLab and Notebook servers with Chromium.
+ */
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  // The labextension folder holds a package.json of the same name.
+  modulePathIgnorePatterns: [
+    '<rootDir>/labextension',
+    '<rootDir>/lib',
+    '<rootDir>/.venv'
+  ],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    '^.+\\.tsx?$': [
+      'ts-jest',
+      {
+        useESM: true,
+        diagnostics: false, // `tsc -b` checks the types; here they are only stripped.
+        tsconfig: {
+          target: 'ES2022',
+          module: 'ESNext',
+          moduleResolution: 'bundler',
+          isolatedModules: true,
+          verbatimModuleSyntax: true,
+          esModuleInterop: true
+        }
+      }
+    ]
+  }
+};
+
+export default {
+  projects: [
+    {
+      ...common,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/']
+    },
+    {
+      ...common,
+      displayName: 'browser',
+      testMatch: ['<rootDir>/test/browser/**/*.spec.ts']
+    }
+  ]
+};

@@ -1,0 +1,16 @@
+/** The event contract: types, builders, ids, names, levels, validation. Runs in browsers and in Node. */
+export * from './builders.js';
+export * from './ids.js';
+export * from './jsonSchema.js';
+export * from './levels.js';
+export * from './names.js';
+export * from './record.js';
+export {
+  CELL_STATUSES,
+  CHANNELS,
+  EVENT_NAMES,
+  EVENT_PROPERTIES,
+  SCHEMA_VERSION
+} from './schema.js';
+export type * from './types.js';
+export * from './validation.js';

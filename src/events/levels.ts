@@ -1,0 +1,56 @@
+/** Privacy levels: what of an event's properties may leave, applied alike by clients and relay. */
+import type { PrivacyLevel, Properties } from './types.js';
+
+/** Longest source that any level sends, in characters. */
+export const MAX_CODE_CHARS = 500;
+/** Longest error text that any level sends, in characters. */
+export const MAX_ERR_CHARS = 200;
+
+const TYPE_ONLY = /^[A-Za-z_][A-Za-z0-9_.]*$/;
+const TYPE_AND_MESSAGE = /^([A-Z][A-Za-z0-9_.]*)(?::|\s*$)/;
+
+/**
+ * The error's type out of `Type` or `Type: message`; `Error` where no type can be told,
+ * so that no word of a message slips through.
+ */
+export function errorType(err: string): string {
+  if (TYPE_ONLY.test(err)) {
+    return err;
+  }
+  return TYPE_AND_MESSAGE.exec(err)?.[1] ?? 'Error';
+}
+
+/**
+ * Properties of `event` as `level` allows them.
+ *
+ * Returns the very same object where nothing has to change, so that a caller can
+ * tell by identity whether it may keep the bytes it received.
+ */
+export function applyLevel(
+  event: string,
+  properties: Properties,
+  level: PrivacyLevel
+): Properties {
+  if (event !== 'cell' && event !== 'test') {
+    return properties;
+  }
+  const changes: Properties = {};
+  const { code, err } = properties;
+  if (typeof code === 'string') {
+    if (level === 'outcomes') {
+      changes['code'] = null;
+    } else if (code.length > MAX_CODE_CHARS) {
+      changes['code'] = code.slice(0, MAX_CODE_CHARS);
+    }
+  }
+  if (typeof err === 'string') {
+    const allowed =
+      level === 'outcomes' ? errorType(err) : err.slice(0, MAX_ERR_CHARS);
+    if (allowed !== err) {
+      changes['err'] = allowed;
+    }
+  }
+  return Object.keys(changes).length === 0
+    ? properties
+    : { ...properties, ...changes };
+}

@@ -1,0 +1,80 @@
+/** What a durable event log promises, whichever way it stores. */
+
+/** What the door knew of one event of a body. */
+export interface EventNote {
+  /** Id, where the client gave none and the door minted one. */
+  uuid?: string;
+  /** Absolute time, ISO 8601 UTC, where it is not simply the event's `timestamp` less the record's skew. */
+  timestamp?: string;
+}
+
+/** Header of a record: what the relay knew when it took the body. JSON, so later versions may add fields. */
+export interface RecordHeader {
+  /** Format of header and body. */
+  v: 1;
+  /** Receipt time, ISO 8601 UTC. */
+  at: string;
+  course: string;
+  /** Id of the key that let the body in; never the key. */
+  key: string;
+  /** Student verified by the Hub. */
+  student?: string;
+  /** Milliseconds the client's clock ran ahead; to be taken off each timestamp. */
+  skew: number;
+  /** Number of events in the body. */
+  n: number;
+  /** Notes by position of the event in the body; left out where there is nothing to note. */
+  notes?: Record<number, EventNote>;
+}
+
+/** One record as read back: one accepted request. `body` is JSON text in UTF-8. */
+export interface LogRecord {
+  seq: number;
+  header: RecordHeader;
+  body: Uint8Array;
+}
+
+/** How the log is doing. */
+export interface LogStatus {
+  /** First and last durable sequence numbers; `last` is 0 in an empty log. */
+  first: number;
+  last: number;
+  bytes: number;
+  segments: number;
+  /** Damaged stretches skipped while reading or at start. */
+  damaged: number;
+  /** Bytes of an unacknowledged tail cut off at start. */
+  tornBytes: number;
+}
+
+/** Raised by `append` when nothing more can be made durable; `code` tells why. */
+export class LogUnavailableError extends Error {
+  constructor(
+    readonly code: 'closed' | 'disk-full' | 'flush-failed',
+    message: string,
+    options?: ErrorOptions
+  ) {
+    super(message, options);
+    this.name = 'LogUnavailableError';
+  }
+}
+
+/** Append-only log of accepted requests. Sequence numbers start at 1 and never repeat. */
+export interface EventLog {
+  /**
+   * Appends one record.
+   *
+   * @returns its sequence number, once it is on disk and survives a power cut.
+   * @throws LogUnavailableError if it could not be made durable; it may then be in the log or not.
+   */
+  append(header: RecordHeader, body: Uint8Array): Promise<number>;
+  /** Resolves once everything appended before the call is durable; rejects if any of it failed. */
+  flushed(): Promise<void>;
+  /** Durable records from `seq` on, in order, up to the durable end at the time of reading. Damage is skipped and counted. */
+  read(seq: number): AsyncIterable<LogRecord>;
+  /** Calls back with the last durable sequence number whenever it grows. Returns the unsubscriber. */
+  onDurable(listener: (lastSeq: number) => void): () => void;
+  status(): LogStatus;
+  /** Flushes and closes; later appends are refused. Idempotent. */
+  close(): Promise<void>;
+}
