@@ -6,12 +6,15 @@ export const MAX_CODE_CHARS = 500;
 /** Longest error text that any level sends, in characters. */
 export const MAX_ERR_CHARS = 200;
 
-const TYPE_ONLY = /^[A-Za-z_][A-Za-z0-9_.]*$/;
-const TYPE_AND_MESSAGE = /^([A-Z][A-Za-z0-9_.]*)(?::|\s*$)/;
+const TYPE = '(?:[A-Za-z_]\\w*\\.)*[A-Z]\\w*';
+const TYPE_ONLY = new RegExp(`^${TYPE}$`);
+const TYPE_AND_MESSAGE = new RegExp(
+  `^(${TYPE}(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Timeout|Failure))(?::|\\s*$)`
+);
 
 /**
- * The error's type out of `Type` or `Type: message`; `Error` where no type can be told,
- * so that no word of a message slips through.
+ * The error's type out of `Type` or `Type: message`; `Error` where no type can be told
+ * for sure, so that no word of a message slips through.
  */
 export function errorType(err: string): string {
   if (TYPE_ONLY.test(err)) {
