@@ -1,0 +1,71 @@
+/**
+ * Writes the tables of docs/events.md from the contract; `--check` only compares.
+ * Run after `tsc -b src/events`.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { format } from 'prettier';
+import { EVENT_PROPERTIES } from '../lib/events/index.js';
+import { CommonProperties } from '../lib/events/schema.js';
+
+const file = new URL('../docs/events.md', import.meta.url);
+const BEGIN = '<!-- tables: written by scripts/events-doc.mjs -->';
+const END = '<!-- end of tables -->';
+
+/** A schema's type in words. */
+function typeOf(schema) {
+  if (schema.anyOf) {
+    return schema.anyOf.map(typeOf).join(' or ');
+  }
+  if (schema.enum) {
+    return schema.enum.map(value => `\`${value}\``).join(' · ');
+  }
+  return schema.type;
+}
+
+function table(properties, required) {
+  const rows = Object.entries(properties).map(
+    ([name, schema]) =>
+      `| \`${name}\` | ${typeOf(schema)} | ${required.includes(name) ? 'yes' : ''} | ${schema.description} |`
+  );
+  return [
+    '| property | type | required | meaning |',
+    '|---|---|---|---|',
+    ...rows
+  ].join('\n');
+}
+
+function tables() {
+  const common = Object.keys(CommonProperties);
+  const parts = [
+    '## Common to all',
+    '',
+    table(CommonProperties, ['nb', 'sess'])
+  ];
+  for (const [name, schema] of Object.entries(EVENT_PROPERTIES)) {
+    const own = Object.fromEntries(
+      Object.entries(schema.properties).filter(([key]) => !common.includes(key))
+    );
+    parts.push('', `## \`${name}\``, '');
+    parts.push(
+      Object.keys(own).length > 0
+        ? table(own, schema.required ?? [])
+        : 'Its properties belong to the trace format.'
+    );
+  }
+  return parts.join('\n');
+}
+
+const before = readFileSync(file, 'utf8');
+const [head] = before.split(BEGIN);
+const [, tail = ''] = before.split(END);
+const after = await format(`${head}${BEGIN}\n\n${tables()}\n\n${END}${tail}`, {
+  parser: 'markdown',
+  singleQuote: true
+});
+if (after !== before) {
+  if (process.argv.includes('--check')) {
+    console.error('docs/events.md is not current: run `npm run build`.');
+    process.exit(1);
+  }
+  writeFileSync(file, after);
+}
