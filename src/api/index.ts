@@ -1,6 +1,14 @@
 /** What the relay's API answers, as types that the page and the relay share. */
+export { exerciseKey, gridKey, sessionKey } from './keys.js';
 
-/** One session of a student in a notebook. Times are ISO 8601 in UTC. */
+/** A student of whom at least one session is known: a row of the grid. Times are ISO 8601 in UTC. */
+export interface StudentRow {
+  student: string;
+  /** Latest event of any session, never later than its receipt. */
+  lastAt: string;
+}
+
+/** One session of a student in a notebook; the three together are its key. */
 export interface SessionRow {
   session: string;
   student: string;
@@ -16,7 +24,10 @@ export interface SessionRow {
   passes: number;
   /** Exercise of the latest test result. */
   exercise: string | null;
-  /** Error type of the latest run or test; null once one is fine. */
+  /**
+   * Error type of the latest run if it failed, else of the latest test if that failed
+   * (where both did, of the later); null once both are fine.
+   */
   lastError: string | null;
 }
 
@@ -26,13 +37,13 @@ export interface Exercise {
   name: string;
 }
 
-/** What one student did on one exercise, over all sessions. */
+/** What one student did on one exercise, over all sessions; no cell means no result yet. */
 export interface GridCell {
   student: string;
   notebook: string;
   exercise: string;
   state: 'passed' | 'failing';
-  /** Test results up to and with the first pass. */
+  /** Test results up to and with the first pass, in order of (timestamp, uuid). */
   attempts: number;
   firstPassAt: string | null;
   lastAt: string;
@@ -42,7 +53,9 @@ export interface GridCell {
 
 /** How far the numbers can be trusted. */
 export interface Coverage {
+  /** Distinct events, those of no session included. */
   events: number;
+  /** Students with at least one session. */
   students: number;
   sessions: number;
   lastEventAt: string | null;
@@ -54,17 +67,23 @@ export interface Coverage {
 export interface Snapshot {
   course: string;
   title: string;
+  /** The relay's clock. */
   at: string;
+  /** Columns: notebooks and, within them, exercises in the order the class first tried them. */
   exercises: Exercise[];
+  students: StudentRow[];
+  /** The latest 1,000 sessions, latest first; `coverage.sessions` counts them all. */
   sessions: SessionRow[];
   grid: GridCell[];
   coverage: Coverage;
 }
 
-/** What became different: rows replace those of the same key (`session`; student, notebook and exercise). */
+/** What became different: rows replace those of the same key (see `keys`), nothing ever goes. */
 export interface Change {
   at: string;
-  exercises: Exercise[];
+  /** All columns in their order where one came or moved, else null. */
+  exercises: Exercise[] | null;
+  students: StudentRow[];
   sessions: SessionRow[];
   grid: GridCell[];
   coverage: Coverage;
