@@ -9,26 +9,32 @@ export class EmptyNameError extends Error {
 }
 
 /**
- * Normalizes one part of a name.
+ * Normalizes one part of a name; '' where nothing is left of it.
  *
- * Latin letters lose their marks (José becomes JOSE) and everything but letters,
- * `-`, `'` and single inner blanks is dropped. A part with no Latin letter is kept
- * as typed, NFC and upper-cased.
+ * Latin letters lose their marks (José becomes JOSE), and everything but letters, `-`,
+ * `'` and single inner blanks is dropped. A part with no Latin letter is kept as typed,
+ * NFC and upper-cased. Invisible characters (direction marks, controls) go in any case:
+ * two students must not differ by what nobody can see.
  */
 export function normalizePart(typed: string): string {
-  const trimmed = typed.trim().replace(/\s+/gu, ' ');
+  const trimmed = squeeze(
+    typed.replace(/\s+/gu, ' ').replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '')
+  );
   const plain = trimmed
+    .replace(/[‘’ʼ`´]/gu, "'")
+    .replace(/[‐-―−]/gu, '-')
     .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .replace(/[’ʼ]/gu, "'");
-  if (/[A-Za-z]/u.test(plain)) {
-    return plain
-      .replace(/[^\p{L}\-' ]/gu, '')
-      .replace(/ +/gu, ' ')
-      .trim()
-      .toUpperCase();
+    .replace(/\p{M}/gu, '');
+  if (!/[A-Za-z]/u.test(plain)) {
+    return trimmed.normalize('NFC').toUpperCase().normalize('NFC');
   }
-  return trimmed.normalize('NFC').toUpperCase();
+  return squeeze(plain.replace(/[^\p{L}\-' ]/gu, ''))
+    .toUpperCase()
+    .normalize('NFC');
+}
+
+function squeeze(text: string): string {
+  return text.replace(/ +/gu, ' ').replace(/^ | $/gu, '');
 }
 
 /**
