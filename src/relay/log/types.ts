@@ -36,9 +36,11 @@ export interface LogRecord {
 
 /** How the log is doing. */
 export interface LogStatus {
-  /** First and last durable sequence numbers; `last` is 0 in an empty log. */
+  /** First and last durable sequence numbers; both are 0 in an empty log. */
   first: number;
   last: number;
+  /** What the next append gets: above `last`, and not always by one. */
+  next: number;
   bytes: number;
   segments: number;
   /** Damaged stretches skipped while reading or at start. */
@@ -59,20 +61,36 @@ export class LogUnavailableError extends Error {
   }
 }
 
+/** Raised at opening for a log that this version cannot read. */
+export class LogFormatError extends Error {
+  readonly code = 'unknown-format';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'LogFormatError';
+  }
+}
+
+/** Longest body of a record, in bytes. */
+export const MAX_BODY_BYTES = 100 * 1024 * 1024;
+/** Longest header of a record as JSON, in bytes. */
+export const MAX_HEADER_BYTES = 64 * 1024 * 1024;
+
 /** Append-only log of accepted requests. Sequence numbers start at 1 and never repeat. */
 export interface EventLog {
   /**
-   * Appends one record.
+   * Appends one record. `body` must not be changed before the promise settles.
    *
    * @returns its sequence number, once it is on disk and survives a power cut.
    * @throws LogUnavailableError if it could not be made durable; it may then be in the log or not.
+   * @throws RangeError if the body or the header is longer than a record may be.
    */
   append(header: RecordHeader, body: Uint8Array): Promise<number>;
   /** Resolves once everything appended before the call is durable; rejects if any of it failed. */
   flushed(): Promise<void>;
   /** Durable records from `seq` on, in order, up to the durable end at the time of reading. Damage is skipped and counted. */
   read(seq: number): AsyncIterable<LogRecord>;
-  /** Calls back with the last durable sequence number whenever it grows. Returns the unsubscriber. */
+  /** Calls back with the last durable sequence number whenever it grows. The listener must not throw. Returns the unsubscriber. */
   onDurable(listener: (lastSeq: number) => void): () => void;
   status(): LogStatus;
   /** Flushes and closes; later appends are refused. Idempotent. */
