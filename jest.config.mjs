@@ -1,6 +1,7 @@
 /**
- * Two projects: `unit` runs beside the sources in milliseconds to seconds,
- * `browser` drives real JupyterLab and Notebook servers with Chromium.
+ * Three projects: `unit` runs beside the sources in milliseconds to seconds,
+ * `browser` drives real JupyterLab and Notebook servers with Chromium,
+ * `packaging` takes what `npm run build` made and installs, packs and starts it.
  */
 const common = {
   testEnvironment: 'node',
@@ -36,13 +37,25 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/test/**/*.spec.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/']
+      testMatch: [
+        '<rootDir>/test/**/*.spec.ts',
+        '<rootDir>/test/scripts/**/*.spec.mjs'
+      ],
+      testPathIgnorePatterns: [
+        '/node_modules/',
+        '<rootDir>/test/browser/',
+        '<rootDir>/test/packaging/'
+      ]
     },
     {
       ...common,
       displayName: 'browser',
       testMatch: ['<rootDir>/test/browser/**/*.spec.ts']
+    },
+    {
+      ...common,
+      displayName: 'packaging',
+      testMatch: ['<rootDir>/test/packaging/**/*.spec.mjs']
     }
   ]
 };

@@ -1,0 +1,97 @@
+/** The suites in the order they run: the quick ones first. */
+import { join } from 'node:path';
+import { ROOT } from '../setup/paths.mjs';
+import { PYTHON } from '../setup/venv.mjs';
+import { CHECKS } from './checks.mjs';
+import { readJest, readJunit } from './results.mjs';
+
+/**
+ * @typedef {object} Suite
+ * @property {string} name for `--suite`, and the name of its log
+ * @property {string} what one line for `--help`
+ * @property {boolean} [browser] whether it needs Chromium
+ * @property {{name: string, command: string, args: string[]}[]} [checks] commands of which
+ *   each counts as one test
+ * @property {(report: string) => {command: string, args: string[]}} [tests] a runner that
+ *   writes its report to that file
+ * @property {(text: string) => import('./results.mjs').Counts} [read] understands that report
+ */
+
+const check = name => CHECKS.filter(each => each.name.split(' ')[0] === name);
+
+const jest =
+  (project, ...args) =>
+  report => ({
+    command: process.execPath,
+    args: [
+      join('node_modules', 'jest', 'bin', 'jest.js'),
+      '--selectProjects',
+      project,
+      '--json',
+      `--outputFile=${report}`,
+      ...args
+    ]
+  });
+
+/** @type {readonly Suite[]} */
+export const SUITES = [
+  { name: 'prettier', what: 'format', checks: check('prettier') },
+  {
+    name: 'eslint',
+    what: 'style of TypeScript and JavaScript',
+    checks: check('eslint')
+  },
+  { name: 'ruff', what: 'format and style of Python', checks: check('ruff') },
+  {
+    name: 'types',
+    what: 'every TypeScript project compiles, the tests too',
+    checks: [
+      {
+        name: 'tsc -b',
+        command: process.execPath,
+        args: [join('node_modules', 'typescript', 'bin', 'tsc'), '-b']
+      }
+    ]
+  },
+  {
+    name: 'unit',
+    what: 'jest beside the sources: contract, relay, sinks, page, extension',
+    tests: jest('unit'),
+    read: readJest
+  },
+  {
+    name: 'python',
+    what: 'pytest: kernel package and Jupyter server extension',
+    tests: report => ({
+      command: PYTHON,
+      args: ['-m', 'pytest', '-q', `--junitxml=${report}`]
+    }),
+    read: readJunit
+  },
+  {
+    name: 'browser',
+    what: 'jest on real JupyterLab and Notebook servers, in Chromium',
+    browser: true,
+    tests: jest('browser', '--runInBand'),
+    read: readJest
+  },
+  {
+    name: 'packaging',
+    what: 'npm package, wheel, rooms, npm start itself',
+    tests: jest('packaging', '--runInBand'),
+    read: readJest
+  }
+];
+
+/** Where a suite's whole output and report are kept. */
+export function filesOf(suite) {
+  const folder = join(ROOT, 'test-results');
+  return {
+    folder,
+    log: join(folder, `${suite.name}.log`),
+    report: join(
+      folder,
+      `${suite.name}.${suite.read === readJunit ? 'xml' : 'json'}`
+    )
+  };
+}
