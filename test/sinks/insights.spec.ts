@@ -1,0 +1,14 @@
+/** The sink behind the instructors' page keeps a sink's promises; what it answers is tested in test/insights. */
+import { createInsightsSink } from '../../src/sinks/index.js';
+import { describeSink } from './conformance.js';
+
+describeSink('insights', () => {
+  const sink = createInsightsSink({ titleOf: course => course });
+  // With a listener there are changes to tell, and a timer that tells them.
+  sink.subscribe('demo', () => {});
+  return {
+    sink,
+    count: () => sink.snapshot('demo')?.coverage.events ?? 0,
+    provoke: {}
+  };
+});
