@@ -1,0 +1,13 @@
+/** Destinations of the event log. */
+export {
+  createInsightsSink,
+  type InsightsSink,
+  type InsightsSinkOptions
+} from './insights.js';
+export {
+  createMemorySink,
+  type MemorySink,
+  type MemorySinkOptions
+} from './memory.js';
+export { createPostHogSink, type PostHogSinkOptions } from './posthog.js';
+export type { Outcome, Sink } from './types.js';
