@@ -1,0 +1,87 @@
+"""Where to send and as whom: arguments win over the environment. Nothing here raises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from .levels import LEVELS, OUTCOMES
+
+POSTHOG_HOST = "https://us.i.posthog.com"
+
+NO_KEY = (
+    "no key, so nothing is sent. Set TELEMETRY_API_KEY (and TELEMETRY_HOST), or call "
+    "setup_telemetry(..., host=..., api_key=...)."
+)
+
+
+class Config:
+    """Complete configuration. `trouble` says in one line why nothing can be sent, else None."""
+
+    __slots__ = (
+        "agreed",
+        "api_key",
+        "hold_seconds",
+        "host",
+        "level",
+        "remark",
+        "student_name",
+        "trouble",
+    )
+
+    def __init__(self) -> None:
+        self.host: str = POSTHOG_HOST
+        self.api_key: str = ""
+        self.student_name: str | None = None
+        self.level: str | None = None
+        self.agreed = False
+        self.hold_seconds = 20.0
+        self.trouble: str | None = None
+        self.remark: str | None = None  # something else that the teacher should know
+
+
+def resolve(
+    host: str | None = None,
+    api_key: str | None = None,
+    student_name: str | None = None,
+    level: str | None = None,
+    env: Mapping[str, str] = os.environ,
+) -> Config:
+    """Arguments, else TELEMETRY_* variables, else defaults.
+
+    Host is a relay's or PostHog's address; with only a key it is PostHog US.
+    TELEMETRY_HOLD_SECONDS (how long a page has to confirm an event) is there for tests.
+    """
+    config = Config()
+    config.host = (host or env.get("TELEMETRY_HOST") or POSTHOG_HOST).strip().rstrip("/")
+    config.api_key = (api_key or env.get("TELEMETRY_API_KEY") or "").strip()
+    named = (student_name or "").strip() or env.get("TELEMETRY_STUDENT_NAME", "").strip()
+    config.student_name = named or None
+    config.agreed = env.get("TELEMETRY_CONSENT", "").strip().lower() in ("yes", "true", "1")
+    config.level = level or env.get("TELEMETRY_LEVEL") or None
+    if not config.api_key:
+        config.trouble = NO_KEY
+    else:
+        config.trouble = host_trouble(config.host)
+    if config.level is not None and config.level not in LEVELS:
+        allowed = ", ".join(LEVELS)
+        config.remark = f"level is {config.level!r}, expected one of {allowed}; using outcomes."
+        config.level = OUTCOMES
+    try:
+        config.hold_seconds = float(env.get("TELEMETRY_HOLD_SECONDS") or 20.0)
+    except ValueError:
+        pass  # tests only
+    return config
+
+
+def host_trouble(host: str) -> str | None:
+    """What is wrong with an address, in one line; None if nothing is."""
+    expected = "expected an address like https://telemetry.example.org"
+    scheme, mark, rest = host.partition("://")
+    if not mark or scheme.lower() not in ("http", "https") or not rest or " " in rest:
+        return f"host is {host!r}, {expected}; nothing is sent."
+    if "@" in rest.split("/", 1)[0]:
+        return f"host must not contain a user or a password, {expected}; nothing is sent."
+    if "?" in rest or "#" in rest:
+        return f"host must not have a query, {expected}; nothing is sent."
+    return None

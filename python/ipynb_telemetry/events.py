@@ -1,0 +1,180 @@
+"""Builders: exactly the contract's properties, and no caller can overwrite the common ones."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+
+from . import levels
+
+# The relay sets `course`; from a client it would only be a claim.
+COMMON = ("nb", "sess", "student", "v", "src", "seq", "course")
+
+_MAX_DEPTH = 20
+
+
+class Context:
+    """What all events of one session have in common."""
+
+    __slots__ = ("nb", "sess", "student", "v")
+
+    def __init__(self, nb: str, sess: str, student: str, v: str) -> None:
+        self.nb, self.sess, self.student, self.v = nb, sess, student, v
+
+
+class Draft:
+    """An event as it happened, before the course's level decides what of it may leave.
+
+    `properties` are the event's own. `error` is ``(type, message)`` or None, kept apart
+    because the level decides how much of it becomes ``err``.
+    """
+
+    __slots__ = ("error", "event", "properties", "timestamp", "uuid")
+
+    def __init__(
+        self,
+        event: str,
+        uuid: str,
+        properties: dict[str, object],
+        *,
+        timestamp: str | None = None,
+        error: tuple[str, str] | None = None,
+    ) -> None:
+        self.event = event
+        self.uuid = uuid
+        self.properties = properties
+        self.timestamp = timestamp or now()
+        self.error = error
+
+
+def start(uuid: str, *, client: str, kernel: str, language: str) -> Draft:
+    """A session begins."""
+    return Draft("start", uuid, {"client": client, "kernel": kernel, "language": language})
+
+
+def cell(
+    uuid: str,
+    *,
+    cell_id: str | None,
+    cell_num: int | None,
+    code: str | None,
+    status: str,
+    ms: int | None,
+    error: tuple[str, str] | None,
+    count: int | None,
+    lines: int | None,
+) -> Draft:
+    """A cell's run ended; `ms` are kernel milliseconds, `status` is ok, error or interrupted."""
+    properties: dict[str, object] = {
+        "cell_id": cell_id,
+        "cell_num": cell_num,
+        "code": code,
+        "status": status,
+        "ms": ms,
+        "err": None,
+        "count": count,
+        "lines": lines,
+        "nb_cell": None,  # only a page knows the notebook format's id for sure
+    }
+    return Draft("cell", uuid, properties, error=error)
+
+
+def cell_began(uuid: str, *, cell_id: str, cell_num: int, code: str) -> Draft:
+    """A cell began, where nothing tells when and how it ends (Python without IPython)."""
+    return Draft("cell", uuid, {"cell_id": cell_id, "cell_num": cell_num, "code": code})
+
+
+def test(
+    uuid: str,
+    *,
+    ex: str,
+    ok: bool,
+    attempt: int,
+    ms: int,
+    error: tuple[str, str] | None,
+    cell_id: str | None,
+) -> Draft:
+    """A test gave a result; `attempt` counts this exercise within the session, from 1."""
+    properties: dict[str, object] = {
+        "ex": ex,
+        "ok": ok,
+        "try": attempt,
+        "ms": ms,
+        "err": None,
+        "cell_id": cell_id,
+    }
+    return Draft("test", uuid, properties, error=error)
+
+
+def custom(event: str, uuid: str, properties: Mapping[str, object] | None) -> Draft:
+    """Any other event; its properties are copied as JSON at once, so later changes do not count."""
+    clean = to_json(dict(properties or {}))
+    return Draft(event, uuid, clean if isinstance(clean, dict) else {})
+
+
+def wire_event(draft: Draft, context: Context, seq: int, level: str) -> dict[str, object]:
+    """The event as it travels, reduced to `level`."""
+    own = levels.apply_level(draft.event, draft.properties, level)
+    if draft.error is not None:
+        own["err"] = levels.error_text(*draft.error, level)
+    for name in COMMON:
+        own.pop(name, None)
+    return {
+        "event": draft.event,
+        "distinct_id": context.student,
+        "uuid": draft.uuid,
+        "timestamp": draft.timestamp,
+        "properties": {
+            **own,
+            "nb": context.nb,
+            "sess": context.sess,
+            "student": context.student,
+            "v": context.v,
+            "src": "kernel",
+            "seq": seq,
+        },
+    }
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 with milliseconds."""
+    stamp = time.time_ns() // 1_000_000
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(stamp // 1000)) + f".{stamp % 1000:03d}Z"
+
+
+def describe_error(error: BaseException) -> tuple[str, str]:
+    """``(type, message)`` of an exception, also where its ``__str__`` raises."""
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    return type(error).__name__, message
+
+
+def to_json(value: object, above: tuple[int, ...] = ()) -> object:
+    """A copy of `value` that JSON can carry; what it has no form for becomes text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if len(above) < _MAX_DEPTH and id(value) not in above:  # else too deep, or a circle
+        path = (*above, id(value))
+        if isinstance(value, Mapping):
+            return {_text(key): to_json(item, path) for key, item in list(value.items())}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [to_json(item, path) for item in list(value)]
+        if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+            return to_json(value.tolist(), path)
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return f"<{type(value).__name__}>"

@@ -1,0 +1,42 @@
+"""Lines for the student, written at the end of a run, or at once where runs are not observed."""
+
+from __future__ import annotations
+
+import sys
+
+PREFIX = "ipynb-telemetry: "
+
+_waiting: list[str] = []
+_at_run_end = False
+
+
+def say(line: str) -> None:
+    """Have one line written to stderr. Never raises.
+
+    A background thread's output may land in any cell or in none; where runs are
+    observed, the line waits for the end of one and is written within it.
+    """
+    _waiting.append(line)
+    if not _at_run_end:
+        flush()
+
+
+def wait_for_runs(wait: bool) -> None:
+    """Whether somebody calls `flush` at the end of each run."""
+    global _at_run_end
+    _at_run_end = wait
+
+
+def flush() -> None:
+    """Write what waits."""
+    while _waiting:
+        line = _waiting.pop(0)
+        try:
+            print(PREFIX + line, file=sys.stderr, flush=True)
+        except Exception:
+            return  # no stderr, nobody to tell
+
+
+def forget() -> None:
+    """In the child of a fork: the parent says what waits."""
+    _waiting.clear()
