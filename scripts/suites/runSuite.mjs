@@ -10,7 +10,7 @@ import { ROOT } from '../setup/paths.mjs';
 import { spawnGroup, stopGroup } from '../setup/run.mjs';
 import { killLeftovers, markedEnvironment } from './leftovers.mjs';
 import { judge } from './results.mjs';
-import { filesOf } from './suites.mjs';
+import { filesOf, RESULTS } from './suites.mjs';
 
 const LIMIT_MS = 30 * 60_000;
 const LONG_LIMIT_MS = 6 * LIMIT_MS;
@@ -22,7 +22,7 @@ const GRACE_MS = 5000;
  * Runs a command in the suite's environment.
  * @returns {Promise<string | undefined>} how it ended badly, if it did
  */
-function execute({ command, args }, { env, log, done, limitMs }) {
+function execute({ command, args }, { env, log, done, limitMs, lingerMs }) {
   return new Promise(resolve => {
     const child = spawnGroup(command, args, { cwd: ROOT, env });
     let verdict;
@@ -37,7 +37,7 @@ function execute({ command, args }, { env, log, done, limitMs }) {
         end(`it was not over after ${limitMs / 60_000} minutes`);
       } else if (done()) {
         doneSince ??= Date.now();
-        if (Date.now() - doneSince > LINGER_MS) {
+        if (Date.now() - doneSince > lingerMs) {
           end('it did not exit after its last test: something is left open');
         }
       }
@@ -64,11 +64,16 @@ function execute({ command, args }, { env, log, done, limitMs }) {
  * @param {string} options.run marks all that the suite starts, so that nothing is left behind
  * @param {boolean} options.long run the long tests in full
  * @param {string} [options.chromium] where the browser is
+ * @param {string} [options.folder] where output and report go
+ * @param {number} [options.lingerMs] how long a runner may stay after its report
  * @returns {Promise<{counts: import('./results.mjs').Counts, problem?: string, leftovers: string[]}>}
  */
-export async function runSuite(suite, { run, long, chromium }) {
-  const files = filesOf(suite);
-  mkdirSync(files.folder, { recursive: true });
+export async function runSuite(
+  suite,
+  { run, long, chromium, folder = RESULTS, lingerMs = LINGER_MS }
+) {
+  const files = filesOf(suite, folder);
+  mkdirSync(folder, { recursive: true });
   rmSync(files.report, { force: true });
   const log = createWriteStream(files.log);
   const env = {
@@ -91,8 +96,13 @@ export async function runSuite(suite, { run, long, chromium }) {
     const counts = { passed: 0, failed: 0, skipped: 0 };
     for (const check of suite.checks) {
       log.write(`$ ${[check.command, ...check.args].join(' ')}\n`);
-      const done = () => false;
-      const problem = await execute(check, { env, log, done, limitMs });
+      const problem = await execute(check, {
+        env,
+        log,
+        done: () => false,
+        limitMs,
+        lingerMs
+      });
       counts[problem === undefined ? 'passed' : 'failed'] += 1;
     }
     result = judge(counts, undefined);
@@ -101,7 +111,8 @@ export async function runSuite(suite, { run, long, chromium }) {
       env,
       log,
       done: () => existsSync(files.report),
-      limitMs
+      limitMs,
+      lingerMs
     });
     let counts;
     try {

@@ -83,15 +83,14 @@ export const SUITES = [
   }
 ];
 
-/** Where a suite's whole output and report are kept. */
-export function filesOf(suite) {
-  const folder = join(ROOT, 'test-results');
+/** Where the suites' output is kept. */
+export const RESULTS = join(ROOT, 'test-results');
+
+/** The files of one suite: its whole output, and its report. */
+export function filesOf(suite, folder = RESULTS) {
+  const kind = suite.read === readJunit ? 'xml' : 'json';
   return {
-    folder,
     log: join(folder, `${suite.name}.log`),
-    report: join(
-      folder,
-      `${suite.name}.${suite.read === readJunit ? 'xml' : 'json'}`
-    )
+    report: join(folder, `${suite.name}.${kind}`)
   };
 }
