@@ -1,0 +1,232 @@
+/** Reads kernel messages: what one of them says about a run, in plain data. */
+
+/** MIME type of the hello that `setup_telemetry` displays. */
+export const HELLO_MIME = 'application/vnd.ipynb-telemetry.v1+json';
+
+/** Name of the comm target that the kernel package registers. */
+export const COMM_TARGET = 'ipynb_telemetry';
+
+/** What the kernel package says of its session. */
+export interface Hello {
+  nb: string;
+  sess: string;
+  student: string;
+  /** Version of the kernel package. */
+  v: string;
+  /** Comm id under which labels and test results come, where the kernel names one. */
+  comm: string | null;
+  /** Runs of the session so far; only in the answer to an opened comm. */
+  runs: number | null;
+}
+
+/** How the kernel answered an execute_request. */
+export interface Reply {
+  status: 'ok' | 'error' | 'aborted';
+  /** Error name, `ValueError`. */
+  ename: string | null;
+  evalue: string | null;
+  /** Execution count. */
+  count: number | null;
+  /** Kernel time in milliseconds by the kernel's own clock; null where it does not tell. */
+  ms: number | null;
+}
+
+/** A test's result as the kernel package hands it over. */
+export interface TestResult {
+  ex: string;
+  ok: boolean;
+  try: number;
+  ms: number | null;
+  errType: string | null;
+  err: string | null;
+  /** Counts the calls of this test within its run, from 1. */
+  ordinal: number;
+  cellId: string | null;
+}
+
+/** What one message tells. `run` is the `msg_id` of the execute_request it belongs to. */
+export type Fact =
+  | {
+      kind: 'requested';
+      run: string;
+      cell: string | null;
+      exercise: string | null;
+      code: string;
+    }
+  | {
+      kind: 'began';
+      run: string;
+      own: boolean;
+      code: string;
+      count: number | null;
+    }
+  | { kind: 'replied'; run: string; reply: Reply }
+  | { kind: 'idle'; run: string }
+  | { kind: 'hello'; run: string; own: boolean; hello: Hello }
+  | { kind: 'welcome'; comm: string; hello: Hello }
+  | {
+      kind: 'label';
+      comm: string;
+      run: string;
+      cellId: string;
+      code: string | null;
+    }
+  | { kind: 'test'; comm: string; run: string; own: boolean; test: TestResult };
+
+/** The part of a kernel message that is read here. */
+export interface MessageLike {
+  channel: string;
+  header: { msg_type: string; msg_id: string; date?: string };
+  parent_header: object;
+  metadata: object;
+  content: unknown;
+}
+
+type Bag = Record<string, unknown>;
+
+/** What `msg` tells, or null if it is none of our business. */
+export function readMessage(
+  direction: 'send' | 'recv',
+  msg: MessageLike,
+  clientId: string
+): Fact | null {
+  const content = bag(msg.content);
+  if (direction === 'send') {
+    return msg.header.msg_type === 'execute_request'
+      ? readRequest(msg, content)
+      : null;
+  }
+  const parent = bag(msg.parent_header);
+  const run = text(parent['msg_id']);
+  if (run === null) {
+    return null;
+  }
+  const own = parent['session'] === clientId;
+  switch (msg.header.msg_type) {
+    case 'execute_input':
+      return {
+        kind: 'began',
+        run,
+        own,
+        code: text(content['code']) ?? '',
+        count: whole(content['execution_count'])
+      };
+    case 'execute_reply':
+      return { kind: 'replied', run, reply: readReply(msg, content) };
+    case 'status':
+      return content['execution_state'] === 'idle'
+        ? { kind: 'idle', run }
+        : null;
+    case 'display_data': {
+      const hello = readHello(bag(content['data'])[HELLO_MIME]);
+      return hello && { kind: 'hello', run, own, hello };
+    }
+    case 'comm_msg':
+      return readCommMessage(content, run, own);
+    default:
+      return null;
+  }
+}
+
+/** The hello in a MIME bundle's value or a comm's data; null if it is none. */
+export function readHello(value: unknown): Hello | null {
+  const data = bag(value);
+  const [nb, sess, student] = [
+    text(data['nb']),
+    text(data['sess']),
+    text(data['student'])
+  ];
+  if (data['kind'] !== 'hello' || !nb || !sess || !student) {
+    return null;
+  }
+  return {
+    nb,
+    sess,
+    student,
+    v: text(data['v']) ?? '',
+    comm: text(data['comm']),
+    runs: whole(data['runs'])
+  };
+}
+
+function readRequest(msg: MessageLike, content: Bag): Fact | null {
+  const metadata = bag(msg.metadata);
+  const code = text(content['code']) ?? '';
+  const cell = text(metadata['cellId']);
+  // Only notebook cells carry their id; consoles, debuggers and widgets do not.
+  if (cell === null || content['silent'] === true || code.trim() === '') {
+    return null;
+  }
+  return {
+    kind: 'requested',
+    run: msg.header.msg_id,
+    cell,
+    // JupyterLab sends the cell's whole metadata along.
+    exercise: text(bag(metadata['ipynb_telemetry'])['exercise']),
+    code
+  };
+}
+
+function readReply(msg: MessageLike, content: Bag): Reply {
+  const status = content['status'];
+  const started = Date.parse(text(bag(msg.metadata)['started']) ?? '');
+  const ended = Date.parse(msg.header.date ?? '');
+  const ms = ended - started;
+  return {
+    status: status === 'ok' ? 'ok' : status === 'error' ? 'error' : 'aborted',
+    ename: text(content['ename']),
+    evalue: text(content['evalue']),
+    count: whole(content['execution_count']),
+    ms: ms >= 0 ? ms : null
+  };
+}
+
+function readCommMessage(content: Bag, run: string, own: boolean): Fact | null {
+  const comm = text(content['comm_id']);
+  const data = bag(content['data']);
+  if (comm === null) {
+    return null;
+  }
+  if (data['kind'] === 'hello') {
+    const hello = readHello(data);
+    return hello && { kind: 'welcome', comm, hello };
+  }
+  if (data['kind'] === 'label') {
+    const cellId = text(data['cell_id']);
+    return cellId === null
+      ? null
+      : { kind: 'label', comm, run, cellId, code: text(data['code']) };
+  }
+  const ex = text(data['ex']);
+  if (data['kind'] !== 'test' || !ex || typeof data['ok'] !== 'boolean') {
+    return null;
+  }
+  return {
+    kind: 'test',
+    comm,
+    run,
+    own,
+    test: {
+      ex,
+      ok: data['ok'],
+      try: whole(data['try']) ?? 1,
+      ms: typeof data['ms'] === 'number' ? data['ms'] : null,
+      errType: text(data['err_type']),
+      err: text(data['err']),
+      ordinal: whole(data['ordinal']) ?? 1,
+      cellId: text(data['cell_id'])
+    }
+  };
+}
+
+function bag(value: unknown): Bag {
+  return typeof value === 'object' && value !== null ? (value as Bag) : {};
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function whole(value: unknown): number | null {
+  return Number.isInteger(value) ? (value as number) : null;
+}

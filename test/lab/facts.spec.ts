@@ -1,0 +1,177 @@
+/** What is read out of kernel messages, and what is not. */
+import { readHello, readMessage } from '../../src/lab/facts';
+import * as m from './messages';
+
+const sent = (msg: ReturnType<typeof m.request>) =>
+  readMessage('send', msg, m.CLIENT);
+const received = (msg: ReturnType<typeof m.request>) =>
+  readMessage('recv', msg, m.CLIENT);
+
+describe('a request', () => {
+  it('of a notebook cell opens a run, with its exercise out of the metadata', () => {
+    expect(
+      sent(
+        m.request('r1', 'x = 1', {
+          cellId: 'c1',
+          trusted: true,
+          ipynb_telemetry: { exercise: 'loops' }
+        })
+      )
+    ).toEqual({
+      kind: 'requested',
+      run: 'r1',
+      cell: 'c1',
+      exercise: 'loops',
+      code: 'x = 1'
+    });
+  });
+
+  it.each([
+    ['of a console, which has no cell', m.request('r1', 'x', {})],
+    ['with a blank source', m.request('r1', ' \n\t', { cellId: 'c1' })],
+    [
+      'that is silent',
+      { ...m.request('r1', 'x'), content: { code: 'x', silent: true } }
+    ],
+    [
+      'of another kind',
+      {
+        ...m.request('r1', 'x'),
+        header: { msg_type: 'kernel_info_request', msg_id: 'r1' }
+      }
+    ]
+  ])('%s is no run', (_why, msg) => {
+    expect(sent(msg)).toBeNull();
+  });
+});
+
+describe('a reply', () => {
+  it('gives the kernel time out of its own clock', () => {
+    expect(received(m.ok('r1', 3))).toEqual({
+      kind: 'replied',
+      run: 'r1',
+      reply: { status: 'ok', ename: null, evalue: null, count: 3, ms: 1500 }
+    });
+  });
+
+  it('without times, or with a clock that went backwards, gives none', () => {
+    const noTimes = m.reply('r1', { status: 'ok', execution_count: 1 }, {});
+    const backwards = m.reply(
+      'r1',
+      { status: 'ok', execution_count: 1 },
+      { started: '2026-11-21T09:31:00Z' }
+    );
+    for (const msg of [noTimes, backwards]) {
+      expect(received(msg)).toMatchObject({ reply: { ms: null } });
+    }
+  });
+
+  it('that is neither ok nor error is aborted', () => {
+    expect(received(m.aborted('r1'))).toMatchObject({
+      reply: { status: 'aborted', count: null }
+    });
+  });
+});
+
+describe('a hello', () => {
+  it('tells whose session it is and whether this page asked for it', () => {
+    expect(received(m.hello('r1'))).toEqual({
+      kind: 'hello',
+      run: 'r1',
+      own: true,
+      hello: {
+        nb: 'intro',
+        sess: 'aB3dE5gH',
+        student: 'JOHN-DOE',
+        v: '0.1.0',
+        comm: null,
+        runs: null
+      }
+    });
+    expect(received(m.hello('r1', m.HELLO, 'other-tab'))).toMatchObject({
+      own: false
+    });
+  });
+
+  it.each([
+    ['no session', { ...m.HELLO, sess: '' }],
+    ['no student', { ...m.HELLO, student: undefined }],
+    ['another kind', { ...m.HELLO, kind: 'label' }],
+    ['no data', null],
+    ['text', 'hello']
+  ])('with %s is none', (_why, data) => {
+    expect(readHello(data)).toBeNull();
+  });
+});
+
+describe('a comm message', () => {
+  it('gives labels and test results', () => {
+    expect(
+      received(m.comm('c', 'r1', { kind: 'label', cell_id: 'a', code: 'b' }))
+    ).toEqual({ kind: 'label', comm: 'c', run: 'r1', cellId: 'a', code: 'b' });
+    expect(
+      received(
+        m.comm('c', 'r1', {
+          kind: 'test',
+          ex: 'sum',
+          ok: false,
+          try: 2,
+          ms: 4,
+          err_type: 'AssertionError',
+          err: 'no',
+          ordinal: 1,
+          cell_id: null
+        })
+      )
+    ).toEqual({
+      kind: 'test',
+      comm: 'c',
+      run: 'r1',
+      own: true,
+      test: {
+        ex: 'sum',
+        ok: false,
+        try: 2,
+        ms: 4,
+        errType: 'AssertionError',
+        err: 'no',
+        ordinal: 1,
+        cellId: null
+      }
+    });
+  });
+
+  it.each([
+    [{ method: 'update', state: {} }],
+    [{ kind: 'test', ok: true }],
+    [{ kind: 'test', ex: 'a', ok: 'yes' }],
+    [{ kind: 'label' }],
+    [null],
+    ['text']
+  ])('of a widget or with a fault is none: %j', data => {
+    expect(received(m.comm('c', 'r1', data as object))).toBeNull();
+  });
+});
+
+it('survives messages without content or parents', () => {
+  for (const type of [
+    'execute_reply',
+    'execute_input',
+    'status',
+    'display_data',
+    'comm_msg',
+    'stream'
+  ]) {
+    const bare = {
+      channel: 'iopub',
+      header: { msg_type: type, msg_id: 'k' },
+      parent_header: {},
+      metadata: {},
+      content: undefined
+    };
+    expect(received(bare)).toBeNull();
+    expect(
+      received({ ...bare, parent_header: { msg_id: 'r1' } })?.kind
+    ).not.toBe('hello');
+  }
+});

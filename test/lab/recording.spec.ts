@@ -1,0 +1,427 @@
+/** One kernel's session: which runs and tests become events, with which properties. */
+import { cellRunId, testResultId } from '../../src/events/ids';
+import { readMessage, type MessageLike } from '../../src/lab/facts';
+import {
+  IDLE_WAIT_MS,
+  Recording,
+  type Channel,
+  type MadeEvent
+} from '../../src/lab/recording';
+import { VERSION } from '../../src/lab/version';
+import * as m from './messages';
+
+/** A recording with a scripted page around it. */
+function page() {
+  const made: MadeEvent[] = [];
+  const sent: { id: string; data: Record<string, unknown> }[] = [];
+  const closed: string[] = [];
+  const timers = new Map<number, { due: number; action: () => void }>();
+  let sessions = 0;
+  let channels = 0;
+  let ticks = 0;
+  const recording: Recording = new Recording({
+    made: event => made.push(event),
+    openChannel: (): Channel => {
+      const id = `comm-${++channels}`;
+      return {
+        id,
+        send: data => sent.push({ id, data }),
+        close: () => {
+          closed.push(id);
+          recording.channelClosed(id);
+        }
+      };
+    },
+    sessionChanged: () => (sessions += 1),
+    now: () => Date.UTC(2026, 10, 21, 9, 30) + ticks,
+    ticks: () => ticks,
+    later: (ms, action) => {
+      const key = Math.random();
+      timers.set(key, { due: ticks + ms, action });
+      return () => timers.delete(key);
+    }
+  });
+  const take = (direction: 'send' | 'recv', messages: MessageLike[]) => {
+    for (const msg of messages) {
+      const fact = readMessage(direction, msg, m.CLIENT);
+      if (fact) {
+        recording.receive(fact);
+      }
+    }
+  };
+  return {
+    recording,
+    made,
+    sent,
+    closed,
+    timers,
+    sessions: () => sessions,
+    request: (...messages: MessageLike[]) => take('send', messages),
+    receive: (...messages: MessageLike[]) => take('recv', messages),
+    pass(ms: number) {
+      ticks += ms;
+      for (const [key, { due, action }] of [...timers]) {
+        if (due <= ticks) {
+          timers.delete(key);
+          action();
+        }
+      }
+    },
+    cells: () =>
+      made
+        .filter(event => event.name === 'cell')
+        .map(event => event.properties),
+    /** A setup run, so that a session is there. */
+    setup(run = 'setup') {
+      take('send', [m.request(run, 'setup_telemetry("intro")')]);
+      take('recv', [m.input(run, 1), m.hello(run), m.ok(run, 1), m.idle(run)]);
+      made.length = 0;
+      sessions = 0;
+    }
+  };
+}
+
+describe('a session', () => {
+  it('begins with the hello; the setup cell is its first run', () => {
+    const p = page();
+    p.request(m.request('r0', 'import math'), m.request('r1', 'setup'));
+    p.receive(m.input('r0', 1), m.ok('r0', 1), m.idle('r0'));
+    p.receive(m.input('r1', 2), m.hello('r1'), m.ok('r1', 2), m.idle('r1'));
+    expect(p.recording.session).toEqual({
+      nb: 'intro',
+      sess: 'aB3dE5gH',
+      student: 'JOHN-DOE',
+      v: VERSION,
+      src: 'lab'
+    });
+    expect(p.made).toEqual([
+      {
+        name: 'cell',
+        context: p.recording.session,
+        uuid: cellRunId('r1'),
+        at: new Date('2026-11-21T09:30:00.000Z'),
+        properties: {
+          cell_id: 'cell-r1',
+          cell_num: 1,
+          code: 'setup',
+          status: 'ok',
+          ms: 1500,
+          err: null,
+          count: 2,
+          lines: 1,
+          nb_cell: 'cell-r1'
+        }
+      }
+    ]);
+    expect(p.sessions()).toBe(1);
+  });
+
+  it('is not taken from a run of another tab', () => {
+    const p = page();
+    p.receive(m.hello('r9', m.HELLO, 'other-tab'));
+    expect(p.recording.session).toBeNull();
+  });
+
+  it('changes when the setup cell runs again; its run is number 1 again', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('r2', 'setup'));
+    p.receive(
+      m.input('r2', 2),
+      m.hello('r2', { ...m.HELLO, sess: 'second22' }),
+      m.ok('r2', 2),
+      m.idle('r2')
+    );
+    expect(p.made).toMatchObject([
+      { context: { sess: 'second22' }, properties: { cell_num: 1 } }
+    ]);
+    expect(p.closed).toEqual(['comm-1']);
+  });
+
+  it('ends with the kernel: open runs are lost, later ones are nobody’s', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('r2', 'while True: pass'), m.request('r3', 'x'));
+    p.receive(m.input('r2', 2));
+    p.recording.kernelGone();
+    p.recording.kernelGone();
+    p.request(m.request('r4', 'x'));
+    p.receive(m.input('r4', 1), m.ok('r4', 1), m.idle('r4'));
+    expect(p.recording.session).toBeNull();
+    expect(p.cells()).toMatchObject([
+      { status: 'lost', cell_num: 2, ms: null, err: null, count: 2 },
+      { status: 'lost', cell_num: null, ms: null, err: null, count: null }
+    ]);
+    expect(p.sessions()).toBe(1);
+    expect(p.closed).toEqual([]);
+  });
+});
+
+describe('a run', () => {
+  it('has the outcome of its reply', () => {
+    const p = page();
+    p.setup();
+    p.request(
+      m.request('a', 'ok'),
+      m.request('b', '1/0'),
+      m.request('c', 'raise ValueError'),
+      m.request('d', 'sleep'),
+      m.request('e', 'x\ny\n')
+    );
+    p.receive(m.input('a', 2), m.ok('a', 2), m.idle('a'));
+    p.receive(
+      m.input('b', 3),
+      m.failed('b', 3, 'ZeroDivisionError', 'division by zero'),
+      m.idle('b')
+    );
+    p.receive(m.input('c', 4), m.failed('c', 4, 'ValueError', ''), m.idle('c'));
+    p.receive(
+      m.input('d', 5),
+      m.failed('d', 5, 'KeyboardInterrupt', ''),
+      m.idle('d')
+    );
+    p.receive(m.aborted('e'), m.idle('e'));
+    expect(p.cells()).toMatchObject([
+      { status: 'ok', err: null, cell_num: 2, count: 2 },
+      {
+        status: 'error',
+        err: 'ZeroDivisionError: division by zero',
+        cell_num: 3
+      },
+      { status: 'error', err: 'ValueError', cell_num: 4 },
+      { status: 'interrupted', err: 'KeyboardInterrupt', cell_num: 5 },
+      {
+        status: 'aborted',
+        err: null,
+        cell_num: null,
+        count: null,
+        ms: null,
+        lines: 3
+      }
+    ]);
+  });
+
+  it('is measured by the page where the kernel does not tell the time', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('a', 'x'));
+    p.pass(400);
+    p.receive(m.input('a', 2));
+    p.pass(70);
+    p.receive(
+      m.reply('a', { status: 'ok', execution_count: 2 }, {}),
+      m.idle('a')
+    );
+    expect(p.cells()).toMatchObject([{ ms: 70 }]);
+  });
+
+  it('waits for the idle, since labels come on another socket than the reply', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('a', 'x = 1'));
+    p.receive(m.input('a', 2), m.ok('a', 2));
+    expect(p.made).toEqual([]);
+    p.receive(
+      m.comm('comm-1', 'a', { kind: 'label', cell_id: 'q1', code: 'x = ?' }),
+      m.idle('a')
+    );
+    expect(p.cells()).toMatchObject([
+      { cell_id: 'q1', code: 'x = ?', nb_cell: 'cell-a' }
+    ]);
+    expect(p.timers.size).toBe(0);
+  });
+
+  it('ends also when the idle is late or came before the reply', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('a', 'x'), m.request('b', 'x'));
+    p.receive(m.input('a', 2), m.ok('a', 2));
+    p.pass(IDLE_WAIT_MS);
+    p.receive(m.idle('a'));
+    p.receive(m.input('b', 3), m.idle('b'), m.ok('b', 3));
+    expect(p.cells()).toHaveLength(2);
+  });
+
+  it('counts once, whatever arrives twice', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('a', 'x'));
+    p.receive(
+      m.input('a', 2),
+      m.ok('a', 2),
+      m.ok('a', 2),
+      m.idle('a'),
+      m.idle('a'),
+      m.ok('a', 2)
+    );
+    expect(p.cells()).toHaveLength(1);
+  });
+
+  it('is numbered as the kernel numbers: runs of other tabs and consoles count', () => {
+    const p = page();
+    p.setup();
+    p.receive(m.input('theirs', 2, 'y', 'other-tab'));
+    p.receive(m.input('blank', 3, ' ', 'other-tab'));
+    p.request(m.request('a', 'x'));
+    p.receive(m.input('a', 3), m.ok('a', 3), m.idle('a'));
+    expect(p.cells()).toMatchObject([{ cell_num: 3 }]);
+  });
+
+  it('is named by the label, else by the exercise, else by the format’s id', () => {
+    const p = page();
+    p.setup();
+    const metadata = { cellId: 'c7', ipynb_telemetry: { exercise: 'loops' } };
+    p.request(m.request('a', 'x', metadata), m.request('b', 'x', metadata));
+    p.receive(m.input('a', 2), m.ok('a', 2), m.idle('a'), m.input('b', 3));
+    p.receive(
+      m.comm('comm-1', 'b', { kind: 'label', cell_id: 'q1', code: '' }),
+      m.ok('b', 3),
+      m.idle('b')
+    );
+    expect(p.cells()).toMatchObject([
+      { cell_id: 'loops', nb_cell: 'c7' },
+      { cell_id: 'q1', nb_cell: 'c7', code: 'x' }
+    ]);
+  });
+});
+
+describe('a test result', () => {
+  const result = {
+    kind: 'test',
+    ex: 'mean',
+    ok: false,
+    try: 1,
+    ms: 3,
+    err_type: 'AssertionError',
+    err: 'expected 2',
+    ordinal: 1,
+    cell_id: null
+  };
+
+  it('becomes an event with the id that the kernel gives it too', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('a', 'x'));
+    p.receive(m.input('a', 2));
+    p.receive(m.comm('comm-1', 'a', result));
+    p.receive(
+      m.comm('comm-1', 'a', {
+        ...result,
+        ok: true,
+        try: 2,
+        ordinal: 2,
+        err_type: null,
+        err: null,
+        cell_id: 'q1'
+      })
+    );
+    expect(p.made).toMatchObject([
+      {
+        name: 'test',
+        uuid: testResultId('a', 'mean', 1),
+        properties: {
+          ex: 'mean',
+          ok: false,
+          try: 1,
+          ms: 3,
+          err: 'AssertionError: expected 2',
+          cell_id: 'cell-a'
+        }
+      },
+      {
+        uuid: testResultId('a', 'mean', 2),
+        properties: { ok: true, try: 2, err: null, cell_id: 'q1' }
+      }
+    ]);
+  });
+
+  it('counts once when it comes twice', () => {
+    const p = page();
+    p.setup();
+    p.receive(m.comm('comm-1', 'a', result), m.comm('comm-1', 'a', result));
+    expect(p.made).toHaveLength(1);
+  });
+
+  it.each([
+    ['another comm', m.comm('widget', 'a', result)],
+    ['another tab’s run', m.comm('comm-1', 'a', result, 'other-tab')]
+  ])('of %s is not taken', (_why, msg) => {
+    const p = page();
+    p.setup();
+    p.receive(msg);
+    expect(p.made).toEqual([]);
+  });
+
+  it('comes also under the comm id that the hello names, before the line is open', () => {
+    const p = page();
+    p.request(m.request('r1', 'setup'));
+    p.receive(m.input('r1', 1), m.hello('r1', { ...m.HELLO, comm: 'voice' }));
+    p.receive(m.comm('voice', 'r1', result));
+    expect(p.made).toMatchObject([{ name: 'test' }]);
+  });
+});
+
+describe('the line to the kernel', () => {
+  it('acknowledges what arrived', () => {
+    const p = page();
+    p.setup();
+    p.recording.acknowledge([]);
+    p.recording.acknowledge(['u1', 'u2']);
+    expect(p.sent).toEqual([
+      { id: 'comm-1', data: { kind: 'ack', uuids: ['u1', 'u2'] } }
+    ]);
+  });
+
+  it('finds the session again after a reload and goes on numbering', () => {
+    const p = page();
+    p.recording.reattach();
+    p.recording.reattach();
+    p.receive(m.comm('comm-1', 'open', { ...m.HELLO, runs: 6, nonce: 'n' }));
+    p.request(m.request('a', 'x'));
+    p.receive(m.input('a', 7), m.ok('a', 7), m.idle('a'));
+    expect(p.cells()).toMatchObject([{ cell_num: 7 }]);
+    expect(p.sessions()).toBe(1);
+  });
+
+  it('is refused by a kernel that was restarted: no session, no events', () => {
+    const p = page();
+    p.recording.reattach();
+    p.recording.channelClosed('comm-1');
+    p.request(m.request('a', 'x'));
+    p.receive(m.input('a', 1), m.ok('a', 1), m.idle('a'));
+    expect(p.recording.session).toBeNull();
+    expect(p.made).toEqual([]);
+  });
+
+  it('is closed when the page leaves; the kernel reports what is still open', () => {
+    const p = page();
+    p.setup();
+    p.request(m.request('a', 'long'), m.request('b', 'x'));
+    p.receive(m.input('a', 2), m.ok('a', 2));
+    p.recording.leave();
+    expect(p.cells()).toMatchObject([{ status: 'ok', cell_num: 2 }]);
+    expect(p.closed).toEqual(['comm-1']);
+    expect(p.recording.session).toBeNull();
+  });
+
+  it('is missing: a page that leaves reports its open runs as lost', () => {
+    const p = page();
+    p.setup();
+    p.recording.channelClosed('comm-1');
+    p.request(m.request('a', 'long'));
+    p.recording.leave();
+    expect(p.cells()).toMatchObject([{ status: 'lost' }]);
+  });
+
+  it('is closed by detach, and runs go on being reported', () => {
+    const p = page();
+    p.setup();
+    p.recording.detach();
+    p.recording.acknowledge(['u1']);
+    p.request(m.request('a', 'x'));
+    p.receive(m.input('a', 2), m.ok('a', 2), m.idle('a'));
+    expect(p.closed).toEqual(['comm-1']);
+    expect(p.sent).toEqual([]);
+    expect(p.cells()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,59 @@
+/** What the status bar says. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { describeStatus, type StatusFacts } from '../../src/lab/statusText';
+
+/** Puts the arguments in, as Jupyter's own bundle does. */
+const trans = {
+  __: (text: string, ...args: unknown[]) =>
+    text.replace(/%(\d)/g, (_, i: string) => String(args[Number(i) - 1]))
+} as TranslationBundle;
+
+const QUIET: StatusFacts = {
+  student: null,
+  course: null,
+  off: null,
+  waiting: 0,
+  delivered: 0,
+  dropped: 0,
+  trouble: null
+};
+
+it.each([
+  [{}, 'off', 'Telemetry: not set up'],
+  [{ student: 'A-B' }, 'on', 'Telemetry: recording'],
+  [{ student: 'A-B', off: 'no key' }, 'off', 'Telemetry: not set up'],
+  [
+    { student: 'A-B', trouble: 'away', waiting: 3 },
+    'offline',
+    'Telemetry: offline (3 waiting)'
+  ],
+  [{ student: 'A-B', trouble: 'away' }, 'on', 'Telemetry: recording']
+] as const)('of %j is %s: %s', (facts, state, text) => {
+  expect(describeStatus({ ...QUIET, ...facts }, trans)).toMatchObject({
+    state,
+    text
+  });
+});
+
+it('tells who is reported, to which course, and what became of it', () => {
+  const { tooltip } = describeStatus(
+    {
+      ...QUIET,
+      student: 'A-B',
+      course: 'Intro to Python',
+      delivered: 7,
+      waiting: 1,
+      dropped: 2
+    },
+    trans
+  );
+  for (const part of ['A-B', 'Intro to Python', 'Sent: 7', 'Given up: 2']) {
+    expect(tooltip).toContain(part);
+  }
+});
+
+it('tells why nothing is recorded', () => {
+  expect(describeStatus({ ...QUIET, off: 'no key' }, trans).tooltip).toContain(
+    'no key'
+  );
+});
