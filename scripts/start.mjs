@@ -22,7 +22,7 @@ import {
 import { startLab } from './start/lab.mjs';
 import { startRelay } from './start/relay.mjs';
 
-const RELAY_PORT = 8765;
+const RELAY_PORT = 7345;
 const LAB_PORT = 8888;
 /** Time for an installer or a compiler to end when asked to. */
 const SETUP_GRACE_MS = 3000;

@@ -1,5 +1,6 @@
 /** Runs commands in process groups of their own, so that all they started can be ended with them. */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { CommandError, Stopped } from './errors.mjs';
 
 /** Groups started here and not known to be gone. @type {Set<number>} */
@@ -29,14 +30,40 @@ export function spawnGroup(command, args, options = {}) {
   return child;
 }
 
-/** Whether any process of the group is left. */
+/**
+ * Whether what `/proc` says about the processes shows a living one in the group.
+ * @returns {boolean | undefined} nothing where there is no `/proc`
+ */
+function groupAliveInProc(pgid) {
+  let pids;
+  try {
+    pids = readdirSync('/proc').filter(name => /^\d+$/.test(name));
+  } catch {
+    return undefined;
+  }
+  return pids.some(pid => {
+    try {
+      // `pid (command) state parent group …`; the command may hold anything.
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(group) === pgid && state !== 'Z';
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Whether any process of the group is left. Ended ones that nobody has asked how do not count:
+ * in a container without an init they stay for ever.
+ */
 export function groupAlive(pgid) {
   try {
     process.kill(-pgid, 0);
-    return true;
   } catch (error) {
     return error.code === 'EPERM';
   }
+  return groupAliveInProc(pgid) ?? true;
 }
 
 function signalGroup(pgid, signal) {
@@ -64,7 +91,7 @@ export async function stopGroup(pgid, graceMs) {
       groups.delete(pgid);
       return false;
     }
-    await new Promise(resolve => setTimeout(resolve, 25));
+    await new Promise(resolve => setTimeout(resolve, 50));
   }
   groups.delete(pgid);
   return true;

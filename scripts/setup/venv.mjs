@@ -12,6 +12,7 @@ export const PYTHON = join(VENV, 'bin', 'python');
 /** What the installation was made from. The package's code is not among it: it is used in place. */
 const INPUTS = [
   'pyproject.toml',
+  'hatch_build.py',
   'labextension/install.json',
   'labextension/jupyter_server_config.d'
 ];

@@ -6,6 +6,7 @@ import { groupAlive, spawnGroup, stopGroup } from '../setup/run.mjs';
 
 const LAST_LINES = 20;
 const POLL_MS = 100;
+const LAST_WORDS_MS = 500;
 
 /** A service ended that should go on, or did not become ready. */
 export class ServiceError extends Error {
@@ -61,6 +62,8 @@ export function startService({
     renameSync(logFile, logFile.replace(/\.log$/, '.previous.log'));
   }
   const log = createWriteStream(logFile, { mode: 0o600 });
+  // A full disk must not end the lesson.
+  log.on('error', () => undefined);
   const child = spawnGroup(command, args, { cwd, env });
   const seen = [];
   const listeners = new Set();
@@ -78,13 +81,19 @@ export function startService({
   let asked = false;
   /** @type {Promise<string>} how it ended; never fails */
   const ended = new Promise(resolve => {
-    child.once('error', error => resolve(`cannot be started: ${error.code}`));
-    child.once('close', (code, signal) => {
+    const finish = how => {
       output.end();
       // The last lines are on their way through the stream.
-      setImmediate(() => {
-        log.end();
-        resolve(signal ? `signal ${signal}` : `exit code ${code}`);
+      setImmediate(() => log.end(() => resolve(how)));
+    };
+    child.once('error', error => finish(`cannot be started: ${error.code}`));
+    child.once('exit', (code, signal) => {
+      const how = signal ? `signal ${signal}` : `exit code ${code}`;
+      // What it started may hold its output open; its last words come soon or never.
+      const timer = setTimeout(() => finish(how), LAST_WORDS_MS);
+      child.once('close', () => {
+        clearTimeout(timer);
+        finish(how);
       });
     });
   });
