@@ -13,6 +13,7 @@ import {
   writeFileSync
 } from 'node:fs';
 import { join, relative } from 'node:path';
+import { SetupError } from './errors.mjs';
 
 const SKIPPED = new Set([
   'node_modules',
@@ -65,7 +66,7 @@ export function fingerprint(root, inputs, extra = '') {
  * @param {string} [options.extra] see `fingerprint`
  * @param {(state: {missing: boolean}) => Promise<void>} options.make `missing`: an output does not exist
  * @returns {Promise<boolean>} whether it had to be made
- * @throws when `make` does, or when an output is still missing afterwards
+ * @throws when `make` does; SetupError when an output is still missing afterwards
  */
 export async function makeUnlessCurrent({
   root,
@@ -87,7 +88,10 @@ export async function makeUnlessCurrent({
   await make({ missing });
   const still = absent();
   if (still.length > 0) {
-    throw new Error(`expected to find ${still.join(', ')} after the build`);
+    throw new SetupError(
+      `The build did not give ${still.join(', ')}.`,
+      'Remove the folders lib and .cache and try again.'
+    );
   }
   mkdirSync(join(stamp, '..'), { recursive: true });
   writeFileSync(stamp, wanted);

@@ -89,7 +89,7 @@ describe('makeUnlessCurrent', () => {
   it('names the output that the work did not give', async () => {
     const { build } = workshop();
     await expect(build({ make: async () => undefined })).rejects.toThrow(
-      'expected to find out.txt after the build'
+      'The build did not give out.txt.'
     );
   });
 });
