@@ -13,6 +13,8 @@ import { KernelWatch } from './watch.js';
 export interface NotebooksOptions {
   tracker: INotebookTracker;
   made: (event: MadeEvent) => void;
+  /** Whether this page reports at all; if not, no kernel package shall wait for it. */
+  reports: () => boolean;
   later: (ms: number, action: () => void) => () => void;
 }
 
@@ -56,7 +58,7 @@ export class Notebooks implements IDisposable {
     }
   }
 
-  /** The page goes away: the kernel packages report by themselves from here on. */
+  /** The page goes away, or reports nothing: the kernel packages report by themselves from here on. */
   detach(): void {
     for (const { recording } of this._watches.values()) {
       recording.detach();
@@ -84,6 +86,7 @@ export class Notebooks implements IDisposable {
       }
       const watch = new KernelWatch(sessionContext, {
         made: this._options.made,
+        reports: this._options.reports,
         later: this._options.later,
         sessionChanged: () => this._changed.emit()
       });

@@ -33,6 +33,17 @@ export interface Answer {
   body: unknown;
 }
 
+/** PostHog itself knows no courses: as little as possible is sent there. */
+const NO_SETTINGS: CourseSettings = {
+  course: '',
+  title: '',
+  version: 0,
+  level: 'outcomes',
+  consent: 'notice',
+  identity: 'names',
+  notice: { receiver: '', retention_days: null, contact: null }
+};
+
 const LEVELS: readonly string[] = ['outcomes', 'code', 'full'];
 
 /** Reads the answer to a batch. */
@@ -70,7 +81,10 @@ export function readCourseAnswer(answer: Answer): CourseAnswer {
     return { kind: 'off', reason: off };
   }
   const body = bag(answer.body);
-  if (answer.status !== 200 || body['configured'] === false) {
+  if (answer.status === 401 || answer.status === 404) {
+    return { kind: 'course', settings: NO_SETTINGS };
+  }
+  if (answer.status !== 200) {
     return later(answer);
   }
   const notice = bag(body['notice']);
@@ -100,7 +114,8 @@ export function readCourseAnswer(answer: Answer): CourseAnswer {
 
 /** Why there is nobody to send to, or null if there may be. */
 function nobodyCollects(answer: Answer): string | null {
-  if (answer.status === 404) {
+  // The extension's own answers are JSON; Jupyter's page for an unknown address is not.
+  if (answer.status === 404 && answer.body === null) {
     return 'the Jupyter server has no ipynb-telemetry extension';
   }
   return bag(answer.body)['configured'] === false ? reasonOf(answer) : null;

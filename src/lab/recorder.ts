@@ -47,6 +47,7 @@ export function startRecorder(options: RecorderOptions): IDisposable {
   const notebooks = new Notebooks({
     tracker,
     made: event => guarded('reporting', () => reporter.report(event)),
+    reports: () => reporter.off === null,
     later
   });
   notebooks.changed.connect(refresh);
@@ -56,6 +57,9 @@ export function startRecorder(options: RecorderOptions): IDisposable {
       const state = outbox.state;
       if (state.off !== null) {
         reporter.switchOff(state.off);
+      }
+      if (reporter.off !== null) {
+        notebooks.detach();
       }
       status.present({
         student: notebooks.currentSession?.student ?? null,

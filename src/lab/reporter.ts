@@ -43,7 +43,7 @@ export class Reporter {
     return this._course;
   }
 
-  /** Why nothing is collected here; null while that is open or untrue. */
+  /** Why this page reports nothing; null where it does, or may. */
   get off(): string | null {
     return this._off;
   }
@@ -73,14 +73,15 @@ export class Reporter {
     this._options.outbox.add([this._queued(event, this._course)]);
   }
 
-  /** Nobody collects here after all: give up what is held and take no more. */
+  /** Nothing is to leave this page after all: give up what is held and take no more. */
   switchOff(reason: string): void {
     if (this._off === null && !this._stopped) {
+      this._course = null;
       this._off = reason;
       this._held = [];
       this._cancel?.();
       this._options.inform?.(
-        `ipynb-telemetry: nothing is recorded here: ${reason}`
+        `ipynb-telemetry: this page reports nothing: ${reason}`
       );
       this._options.onChange?.();
     }
@@ -99,6 +100,13 @@ export class Reporter {
     }
     switch (answer.kind) {
       case 'course': {
+        if (answer.settings.consent === 'opt-in') {
+          // Nothing may leave before agreement, and this page cannot ask for it.
+          this.switchOff(
+            'the course asks each student first; the setup cell says how to agree'
+          );
+          return;
+        }
         this._course = answer.settings;
         this._trouble = null;
         const held = this._held;

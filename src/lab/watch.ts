@@ -11,6 +11,8 @@ import { Recording, type MadeEvent } from './recording.js';
 /** What a watch tells. */
 export interface WatchOptions {
   made: (event: MadeEvent) => void;
+  /** Whether this page reports at all. */
+  reports: () => boolean;
   sessionChanged: () => void;
   later: (ms: number, action: () => void) => () => void;
 }
@@ -29,8 +31,9 @@ export class KernelWatch implements IDisposable {
     this.recording = new Recording({
       ...options,
       openChannel: () =>
-        this._kernel &&
-        openChannel(this._kernel, id => this.recording.channelClosed(id)),
+        this._kernel && options.reports()
+          ? openChannel(this._kernel, id => this.recording.channelClosed(id))
+          : null,
       now: () => Date.now(),
       ticks: () => performance.now()
     });

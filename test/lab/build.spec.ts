@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { VERSION } from '../../src/lab/version';
+import { VERSION } from '../../src/lab/version.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const json = (path: string) =>

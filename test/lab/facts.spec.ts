@@ -1,6 +1,6 @@
 /** What is read out of kernel messages, and what is not. */
-import { readHello, readMessage } from '../../src/lab/facts';
-import * as m from './messages';
+import { readHello, readMessage } from '../../src/lab/facts.js';
+import * as m from './messages.js';
 
 const sent = (msg: ReturnType<typeof m.request>) =>
   readMessage('send', msg, m.CLIENT);

@@ -1,7 +1,7 @@
 /** Faults of ours stay ours. */
 import { jest } from '@jest/globals';
-import { faultCounts, guarded } from '../../src/lab/guard';
-import { settle } from './clock';
+import { faultCounts, guarded } from '../../src/lab/guard.js';
+import { settle } from './clock.js';
 
 it('counts each fault and says the first of each place', async () => {
   const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);

@@ -1,5 +1,5 @@
 /** Kernel messages as JupyterLab 4.6 and ipykernel 7 exchange them, for tests. */
-import { HELLO_MIME, type MessageLike } from '../../src/lab/facts';
+import { HELLO_MIME, type MessageLike } from '../../src/lab/facts.js';
 
 export const CLIENT = 'client-1';
 

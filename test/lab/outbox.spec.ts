@@ -1,9 +1,9 @@
 /** The outbox against a server that answers as scripted: nothing is lost, nothing is kept in vain. */
 import fc from 'fast-check';
-import type { Outcome } from '../../src/lab/outcomes';
-import { MAX_WAITING, Outbox, type OutboxState } from '../../src/lab/outbox';
-import { MemoryStore, sizeOf, type QueuedEvent } from '../../src/lab/store';
-import { Clock, settle } from './clock';
+import type { Outcome } from '../../src/lab/outcomes.js';
+import { MAX_WAITING, Outbox, type OutboxState } from '../../src/lab/outbox.js';
+import { MemoryStore, sizeOf, type QueuedEvent } from '../../src/lab/store.js';
+import { Clock, settle } from './clock.js';
 
 const OK: Outcome = { kind: 'ok', rejected: [] };
 const RETRY: Outcome = { kind: 'retry', reason: 'relay away', afterMs: null };

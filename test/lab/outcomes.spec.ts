@@ -1,5 +1,5 @@
 /** What each answer of the Jupyter server means for the sender. */
-import { readBatchAnswer, readCourseAnswer } from '../../src/lab/outcomes';
+import { readBatchAnswer, readCourseAnswer } from '../../src/lab/outcomes.js';
 
 const answer = (
   status: number,
@@ -96,6 +96,15 @@ describe('to the question for the course', () => {
     expect(readCourseAnswer(answer(200, 'hello'))).toMatchObject({
       kind: 'course',
       settings: { level: 'outcomes' }
+    });
+  });
+
+  it.each([401, 404])('%i is PostHog itself: the least is sent', status => {
+    expect(
+      readCourseAnswer(answer(status, { message: 'PostHog answered' }))
+    ).toMatchObject({
+      kind: 'course',
+      settings: { course: '', level: 'outcomes' }
     });
   });
 

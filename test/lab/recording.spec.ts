@@ -1,14 +1,14 @@
 /** One kernel's session: which runs and tests become events, with which properties. */
-import { cellRunId, testResultId } from '../../src/events/ids';
-import { readMessage, type MessageLike } from '../../src/lab/facts';
+import { cellRunId, testResultId } from '../../src/events/ids.js';
+import { readMessage, type MessageLike } from '../../src/lab/facts.js';
 import {
   IDLE_WAIT_MS,
   Recording,
   type Channel,
   type MadeEvent
-} from '../../src/lab/recording';
-import { VERSION } from '../../src/lab/version';
-import * as m from './messages';
+} from '../../src/lab/recording.js';
+import { VERSION } from '../../src/lab/version.js';
+import * as m from './messages.js';
 
 /** A recording with a scripted page around it. */
 function page() {

@@ -1,11 +1,11 @@
 /** What waits for the course's word, and what of an event may leave. */
-import type { CourseSettings, WireEvent } from '../../src/events/types';
-import { validateWireEvent } from '../../src/events/validation';
-import type { CourseAnswer } from '../../src/lab/outcomes';
-import type { MadeEvent } from '../../src/lab/recording';
-import { MAX_HELD, Reporter } from '../../src/lab/reporter';
-import { Sequence } from '../../src/lab/sequence';
-import { Clock, settle } from './clock';
+import type { CourseSettings, WireEvent } from '../../src/events/types.js';
+import { validateWireEvent } from '../../src/events/validation.js';
+import type { CourseAnswer } from '../../src/lab/outcomes.js';
+import type { MadeEvent } from '../../src/lab/recording.js';
+import { MAX_HELD, Reporter } from '../../src/lab/reporter.js';
+import { Sequence } from '../../src/lab/sequence.js';
+import { Clock, settle } from './clock.js';
 
 const COURSE: CourseSettings = {
   course: 'demo',
@@ -132,9 +132,19 @@ it('gives up what it held where nobody collects, says so once, and asks no more'
   expect(r.queued).toEqual([]);
   expect(r.subject).toMatchObject({ held: 0, off: 'no course key' });
   expect(r.said).toEqual([
-    'ipynb-telemetry: nothing is recorded here: no course key'
+    'ipynb-telemetry: this page reports nothing: no course key'
   ]);
   expect(r.asked()).toBe(1);
+});
+
+it('reports nothing to a course that asks first', async () => {
+  const settings = { ...COURSE, consent: 'opt-in' as const };
+  const r = reporter([{ kind: 'course', settings }]);
+  r.subject.report(made());
+  await settle();
+  r.subject.report(made());
+  expect(r.queued).toEqual([]);
+  expect(r.subject.off).toMatch(/asks each student first/);
 });
 
 it('holds a bounded number, and asks ever more rarely', async () => {

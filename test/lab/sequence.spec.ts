@@ -1,5 +1,5 @@
 /** `seq` across reloads, and where the browser keeps nothing. */
-import { Sequence, type KeyValueStorage } from '../../src/lab/sequence';
+import { Sequence, type KeyValueStorage } from '../../src/lab/sequence.js';
 
 function storage(initial: Record<string, string> = {}): KeyValueStorage & {
   values: Map<string, string>;

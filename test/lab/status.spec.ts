@@ -1,6 +1,6 @@
 /** What the status bar says. */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { describeStatus, type StatusFacts } from '../../src/lab/statusText';
+import { describeStatus, type StatusFacts } from '../../src/lab/statusText.js';
 
 /** Puts the arguments in, as Jupyter's own bundle does. */
 const trans = {

@@ -1,5 +1,5 @@
 /** The store's limits, in bytes as they go over the wire. */
-import { MemoryStore, sizeOf, type QueuedEvent } from '../../src/lab/store';
+import { MemoryStore, sizeOf, type QueuedEvent } from '../../src/lab/store.js';
 
 const event = (uuid: string, text: string): QueuedEvent => ({
   event: 'cell',
