@@ -1,0 +1,152 @@
+"""Kernel and page over a comm, with a real kernel and a page that only speaks the protocol."""
+
+import time
+
+from ipynb_telemetry import ids
+from kernels import Kernel
+from standin import KEY
+from test_kernel import MEAN, SETUP, cells, env_for, session_of
+
+
+def data(message: dict) -> dict:
+    return message["content"]["data"]
+
+
+def published(ran, kind: str) -> list[dict]:
+    """Comm messages of a kind that came within a run."""
+    return [data(m) for m in ran.of("comm_msg") if data(m).get("kind") == kind]
+
+
+def test_a_page_that_attaches_is_greeted_and_told_labels_and_results(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="60")) as kernel:
+        ran = kernel.run(SETUP)
+        kernel.run("1")
+        comm_id = kernel.comm_open()
+        hello = data(kernel.wait_for_comm("hello"))
+        (shown,) = ran.of("display_data")
+        assert hello == {
+            "kind": "hello",
+            "sess": session_of(ran),
+            "nb": "intro",
+            "student": "JOHN-DOE",
+            "v": "0.1.0",
+            "runs": 2,
+            "nonce": shown["content"]["transient"]["ipynb_telemetry_nonce"],
+        }
+        ran = kernel.run(
+            "%%capture out\n_cell('mean', 'my code')\n"
+            + MEAN.format(body="raise KeyError('what')").strip()
+        )
+        (label,) = published(ran, "label")
+        assert label == {
+            "kind": "label",
+            "cell_id": "mean",
+            "code": "my code",
+            "msg_id": ran.msg_id,
+        }
+        (told,) = published(ran, "test")
+        ms = told.pop("ms")
+        assert isinstance(ms, int)
+        assert told == {
+            "kind": "test",
+            "ex": "mean",
+            "ok": False,
+            "try": 1,
+            "err_type": "KeyError",
+            "err": "'what'",
+            "ordinal": 1,
+            "cell_id": "mean",
+            "msg_id": ran.msg_id,
+        }
+        assert all(m["content"]["comm_id"] == comm_id for m in ran.of("comm_msg"))
+
+
+def test_what_a_page_confirms_is_not_sent_again_and_leaves_no_gap(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="1.5")) as kernel:
+        kernel.run(SETUP)
+        relay.wait_for_events(2)
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        ran = kernel.run(MEAN.format(body="return 5"))
+        uuids = [ids.cell_run_id(ran.msg_id), ids.test_result_id(ran.msg_id, "mean", 1)]
+        kernel.comm_send(comm_id, {"kind": "ack", "uuids": uuids})
+        unconfirmed = kernel.run("_cell('later')")
+        began = time.monotonic()
+        events = relay.wait_for_events(3)
+        assert time.monotonic() - began > 1.0  # it was held for the page first
+        time.sleep(1)
+        told = kernel.run("import ipynb_telemetry; print(ipynb_telemetry.status())").text()
+    assert [e["uuid"] for e in events][2:] == [ids.cell_run_id(unconfirmed.msg_id)]
+    assert [e["properties"]["seq"] for e in events] == [1, 2, 3]
+    assert events[2]["properties"]["cell_num"] == 3
+    assert "'confirmed': 2" in told
+
+
+def test_when_the_page_goes_everything_is_sent_at_once(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="60")) as kernel:
+        kernel.run(SETUP)
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        kernel.run(MEAN.format(body="return 5"))
+        kernel.comm_close(comm_id)
+        assert [p["cell_num"] for p in cells(relay, 2)] == [1, 2]
+        relay.wait_for_events(1, "test")
+
+
+def test_without_a_key_a_page_is_served_all_the_same(relay):
+    with Kernel(env_for(relay, TELEMETRY_API_KEY="")) as kernel:
+        kernel.run(SETUP)
+        kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        ran = kernel.run("_cell('mean')\n" + MEAN.format(body="return 5"))
+    assert published(ran, "label")[0]["cell_id"] == "mean"
+    assert published(ran, "test")[0]["ok"] is True
+    assert relay.requests == []
+
+
+def test_a_second_setup_lets_the_page_go_and_greets_it_anew(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="60")) as kernel:
+        kernel.run(SETUP)
+        old = kernel.comm_open()
+        first = data(kernel.wait_for_comm("hello"))
+        ran = kernel.run(SETUP)
+        assert [m["content"]["comm_id"] for m in ran.of("comm_close")] == [old]
+        new = kernel.comm_open()
+        second = data(kernel.wait_for_comm("hello"))
+        assert first["sess"] != second["sess"] == session_of(ran)
+        ran = kernel.run("_cell('a')")
+        assert [m["content"]["comm_id"] for m in ran.of("comm_msg")] == [new]
+
+
+def test_several_pages_are_told_and_one_going_changes_nothing(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="60")) as kernel:
+        kernel.run(SETUP)
+        first, second = kernel.comm_open(), kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        kernel.wait_for_comm("hello")
+        ran = kernel.run("_cell('a')")
+        assert {m["content"]["comm_id"] for m in ran.of("comm_msg")} == {first, second}
+        kernel.comm_close(first)
+        ran = kernel.run("_cell('b')")
+        assert {m["content"]["comm_id"] for m in ran.of("comm_msg")} == {second}
+        assert [p["cell_num"] for p in cells(relay, 1)] == [1]
+
+
+def test_a_comm_for_a_kernel_without_setup_is_closed(relay):
+    with Kernel(env_for(relay)) as kernel:
+        comm_id = kernel.comm_open()
+        closed = kernel.wait_for_comm("comm_close")
+    assert closed["content"]["comm_id"] == comm_id
+
+
+def test_nonsense_from_a_page_does_no_harm(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="0.5")) as kernel:
+        kernel.run(SETUP)
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        for nonsense in ({}, {"kind": "ack"}, {"kind": "ack", "uuids": "x"}, {"kind": 5}):
+            kernel.comm_send(comm_id, nonsense)
+        ran = kernel.run("_cell('a')")
+        assert ran.reply["status"] == "ok"
+        assert [p["cell_id"] for p in cells(relay, 2)] == [None, "a"]
+        assert KEY not in str(kernel.stray)

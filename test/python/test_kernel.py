@@ -1,0 +1,344 @@
+"""The kernel package in a real kernel: what a class runs, and what arrives for it."""
+
+import re
+import time
+
+import pytest
+from conftest import fixture
+from ipynb_telemetry import ids
+from kernels import Kernel, Ran
+from standin import COURSE, KEY, StandIn
+
+SETUP = "from ipynb_telemetry import setup_telemetry\n_telemetry = setup_telemetry('intro')"
+MEAN = """
+@tracked_test("mean")
+def test_mean():
+    {body}
+test_mean()
+"""
+GOLDEN = {
+    case["event"]["event"]: set(case["event"]["properties"])
+    for case in reversed(fixture("events")["events"])
+    if case["valid"] and "src" in case["event"]["properties"]
+}
+
+
+def env_for(relay: StandIn, **more: str) -> dict[str, str]:
+    return {
+        "TELEMETRY_HOST": relay.url,
+        "TELEMETRY_API_KEY": KEY,
+        "TELEMETRY_STUDENT_NAME": "John Doe",
+        **more,
+    }
+
+
+def cells(relay: StandIn, count: int) -> list[dict]:
+    return sorted(
+        (e["properties"] | {"uuid": e["uuid"]} for e in relay.wait_for_events(count, "cell")),
+        key=lambda p: p["cell_num"],
+    )
+
+
+def session_of(ran: Ran) -> str:
+    (shown,) = ran.of("display_data")
+    return shown["content"]["data"]["application/vnd.ipynb-telemetry.v1+json"]["sess"]
+
+
+def test_a_lesson_gives_exactly_the_contracts_events(relay):
+    with Kernel(env_for(relay)) as kernel:
+        runs = [
+            kernel.run(SETUP),
+            kernel.run('_cell("add", "1 + 1")\n1 + 1'),
+            kernel.run('_cell("boom")\nraise ValueError("my secret")'),
+            kernel.run(MEAN.format(body="assert 1 == 2, 'my secret'")),
+            kernel.run(MEAN.format(body="raise KeyError('my secret')")),
+            kernel.run(MEAN.format(body="return 5")),
+            kernel.run("def broken(:"),
+        ]
+        relay.wait_for_events(1 + 7 + 3)
+        time.sleep(0.8)  # long enough for anything that should not come
+    assert len(relay.events) == 1 + 7 + 3
+    assert [r.reply["status"] for r in runs] == ["ok", "ok", "error", "error", "error", "ok"] + [
+        "error"
+    ]
+    for event in relay.events:
+        assert set(event["properties"]) == GOLDEN[event["event"]], event["event"]
+        assert event["distinct_id"] == event["properties"]["student"] == "JOHN-DOE"
+        assert event["properties"]["nb"] == "intro"
+        assert event["properties"]["sess"] == session_of(runs[0])
+        assert "secret" not in str(event)
+    assert sorted(e["properties"]["seq"] for e in relay.events) == list(range(1, 12))
+
+    (start,) = relay.of("start")
+    assert start["properties"]["client"] == "kernel"
+    assert re.fullmatch(r"ipykernel \d+\.\d+.*", start["properties"]["kernel"])
+    assert re.fullmatch(r"python 3\.\d+\.\d+", start["properties"]["language"])
+
+    seen = cells(relay, 7)
+    assert [p["cell_num"] for p in seen] == [1, 2, 3, 4, 5, 6, 7]
+    assert [p["status"] for p in seen] == ["ok", "ok", "error", "error", "error", "ok", "error"]
+    assert [p["cell_id"] for p in seen] == [None, "add", "boom", None, None, None, None]
+    assert [p["err"] for p in seen][2:5] == ["ValueError", "AssertionError", "KeyError"]
+    assert seen[6]["err"] == "SyntaxError"
+    assert [p["uuid"] for p in seen] == [ids.cell_run_id(r.msg_id) for r in runs]
+    assert [p["count"] for p in seen] == [r.reply["execution_count"] for r in runs]
+    assert [p["lines"] for p in seen] == [2, 2, 2, 6, 6, 6, 1]
+    assert all(isinstance(p["ms"], int) for p in seen)
+
+    tests = relay.of("test")
+    assert [e["properties"]["try"] for e in tests] == [1, 2, 3]
+    assert [e["properties"]["ok"] for e in tests] == [False, False, True]
+    assert [e["properties"]["err"] for e in tests] == ["AssertionError", "KeyError", None]
+    assert [e["uuid"] for e in tests] == [
+        ids.test_result_id(r.msg_id, "mean", 1) for r in runs[3:6]
+    ]
+
+
+def test_the_prompts_and_lines_are_the_known_ones(relay):
+    with Kernel(env_for(relay, TELEMETRY_STUDENT_NAME="")) as kernel:
+        ran = kernel.run(SETUP, answers=[" faris ", "Hijazi"])
+        sess = session_of(ran)
+        told = kernel.run("print(STUDENT_NAME, sorted(_telemetry), _telemetry['session_id'])")
+        relay.wait_for_events(1, "start")
+    assert ran.text() == "=" * 40 + "\nWelcome, FARIS-HIJAZI!\n"
+    (shown,) = ran.of("display_data")
+    assert shown["content"]["data"]["text/plain"] == f"Ready! Session: {sess}"
+    hello = shown["content"]["data"]["application/vnd.ipynb-telemetry.v1+json"]
+    assert hello == {
+        "kind": "hello",
+        "sess": sess,
+        "nb": "intro",
+        "student": "FARIS-HIJAZI",
+        "v": "0.1.0",
+    }
+    assert re.fullmatch("[0-9a-f]{16,}", shown["content"]["transient"]["ipynb_telemetry_nonce"])
+    keys = "['_capture', '_cell', 'session_id', 'student_name', 'tracked_test', 'version']"
+    assert told.text() == f"FARIS-HIJAZI {keys} {sess}\n"
+
+
+def test_a_name_in_another_script_is_kept_with_a_hint(relay):
+    with Kernel(env_for(relay, TELEMETRY_STUDENT_NAME="")) as kernel:
+        ran = kernel.run(SETUP, answers=["فارس", "حجازي"])
+        relay.wait_for_events(1, "start")
+    assert "Welcome, فارس-حجازي!" in ran.text()
+    assert "kept as you typed it" in ran.text()
+
+
+def test_an_empty_name_is_refused_and_later_cells_live(relay):
+    with Kernel(env_for(relay, TELEMETRY_STUDENT_NAME="")) as kernel:
+        refused = kernel.run(SETUP, answers=["John", "  "])
+        later = kernel.run('_cell("a")\n' + MEAN.format(body="return 5") + "\nprint(STUDENT_NAME)")
+        again = kernel.run(SETUP, answers=["John", "Doe"])
+        relay.wait_for_events(1, "start")
+    assert refused.reply["ename"] in ("ValueError", "EmptyNameError")
+    assert refused.reply["evalue"] == "Both first and last name are REQUIRED! Run this cell again."
+    assert later.reply["status"] == "ok"
+    assert later.text() == "UNKNOWN\n"
+    assert again.reply["status"] == "ok"
+
+
+def test_without_stdin_and_name_one_line_is_printed_and_nothing_is_sent(relay):
+    with Kernel(env_for(relay, TELEMETRY_STUDENT_NAME="")) as kernel:
+        ran = kernel.run(SETUP)
+        later = kernel.run('_cell("a")\n' + MEAN.format(body="assert False"))
+        time.sleep(1)
+    assert ran.reply["status"] == "ok"
+    assert "No name was given and none can be asked for here" in ran.text()
+    assert later.reply["ename"] == "AssertionError"
+    assert relay.events == []
+
+
+def test_without_a_key_one_line_says_how_to_set_it(relay):
+    with Kernel(env_for(relay, TELEMETRY_API_KEY="")) as kernel:
+        ran = kernel.run(SETUP)
+        later = kernel.run('_cell("a")\n' + MEAN.format(body="return 5"))
+        time.sleep(1)
+    said = [line for line in ran.text().splitlines() if "TELEMETRY_API_KEY" in line]
+    assert len(said) == 1
+    assert later.reply["status"] == "ok"
+    assert relay.requests == []
+
+
+def test_arguments_win_over_the_environment(relay):
+    env = env_for(relay, TELEMETRY_HOST="http://127.0.0.1:9", TELEMETRY_API_KEY="nbt_wrong")
+    with Kernel(env) as kernel:
+        kernel.run(
+            "import ipynb_telemetry\n"
+            "ipynb_telemetry.setup_telemetry('other', "
+            f"host={relay.url!r}, api_key={KEY!r}, student_name='Ana Ruiz')"
+        )
+        (start,) = relay.wait_for_events(1, "start")
+    assert start["properties"]["student"] == "ANA-RUIZ"
+    assert start["properties"]["nb"] == "other"
+
+
+def test_setup_twice_begins_a_new_session_and_doubles_nothing(relay):
+    with Kernel(env_for(relay)) as kernel:
+        first = kernel.run(SETUP)
+        kernel.run(MEAN.format(body="return 5"))
+        second = kernel.run(SETUP)
+        kernel.run("test_mean()")  # decorated in the first session
+        relay.wait_for_events(2 + 4 + 2 - 0)
+        time.sleep(0.8)
+    old, new = session_of(first), session_of(second)
+    assert old != new
+    told = [
+        (e["properties"]["sess"], e["event"], e["properties"].get("cell_num")) for e in relay.events
+    ]
+    assert sorted(told, key=str) == sorted(
+        [
+            (old, "start", None),
+            (old, "cell", 1),
+            (old, "cell", 2),
+            (old, "test", None),
+            (new, "start", None),
+            (new, "cell", 1),
+            (new, "cell", 2),
+            (new, "test", None),
+        ],
+        key=str,
+    )
+    assert [e["properties"]["try"] for e in relay.of("test")] == [1, 1]
+    assert len({e["uuid"] for e in relay.events}) == 8
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; time.sleep(30)",
+        # ipykernel notices an interrupt when the event loop wakes, so it has to wake.
+        "import asyncio\nfor _ in range(600): await asyncio.sleep(0.05)",
+    ],
+    ids=["sync", "await"],
+)
+def test_an_interrupted_run_is_interrupted_not_failed(relay, code):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        msg_id = kernel.start("print('on')\n" + code)
+        while not any(m["msg_type"] == "stream" for m in kernel.stray):
+            kernel.stray += kernel._iopub(0.1)
+        kernel.manager.interrupt_kernel()
+        seen = cells(relay, 2)
+        kernel.run("1")
+        assert cells(relay, 3)[2]["status"] == "ok"
+    assert seen[1]["status"] == "interrupted"
+    assert seen[1]["err"] in ("KeyboardInterrupt", "CancelledError")
+    assert seen[1]["uuid"] == ids.cell_run_id(msg_id)
+
+
+def test_nested_and_silent_runs_are_part_of_the_run_around_them(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        kernel.run("get_ipython().run_cell('1 + 1'); get_ipython().run_cell('raise ValueError')")
+        kernel.run("%%capture out\n_cell('captured')\nprint('hidden')")
+        kernel.run("%%time\nsum(range(10))")
+        kernel.run("1", silent=True, store_history=False)
+        kernel.run("1", store_history=False)
+        kernel.run("   \n")
+        kernel.run("await __import__('asyncio').sleep(0)")
+        seen = cells(relay, 5)
+        time.sleep(0.8)
+    assert [p["cell_num"] for p in cells(relay, 5)] == [1, 2, 3, 4, 5]
+    assert [p["status"] for p in seen] == ["ok"] * 5
+    assert seen[2]["cell_id"] == "captured"
+
+
+def test_a_cells_id_comes_from_the_request_and_a_path_does_not(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP, cell_id="3f2a9c10")
+        kernel.run("1", cell_id="vscode-notebook-cell:/home/jane.doe/a.ipynb#W0")
+        kernel.run("_cell('mine')", cell_id="aabbccdd")
+        seen = cells(relay, 3)
+    assert [p["cell_id"] for p in seen] == ["3f2a9c10", None, "mine"]
+
+
+def test_at_level_code_the_source_and_the_message_are_sent():
+    with StandIn({**COURSE, "level": "code"}) as relay, Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        kernel.run('_cell("a", "my preview")\nraise ValueError("what " * 100)')
+        kernel.run("x = 1  # " + "long " * 200)
+        seen = cells(relay, 3)
+    assert seen[0]["code"] == SETUP
+    assert seen[1]["code"] == "my preview"
+    assert seen[1]["err"].startswith("ValueError: what what")
+    assert len(seen[1]["err"]) == 200
+    assert len(seen[2]["code"]) == 500
+
+
+def test_a_test_called_several_times_in_a_run_has_an_id_for_each(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        ran = kernel.run(
+            "@tracked_test('t')\ndef t(x):\n    return x\n"
+            "@tracked_test('other')\ndef o(x):\n    return x\n"
+            "t(1); o(1); t(2); t(3)"
+        )
+        tests = relay.wait_for_events(4, "test")
+    assert {e["uuid"] for e in tests} == {
+        *(ids.test_result_id(ran.msg_id, "t", n) for n in (1, 2, 3)),
+        ids.test_result_id(ran.msg_id, "other", 1),
+    }
+
+
+def test_an_async_test_is_judged_when_it_was_awaited(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        ran = kernel.run(
+            "import asyncio\n"
+            "@tracked_test('slow')\nasync def slow():\n"
+            "    await asyncio.sleep(0.05)\n    assert False\n"
+            "await slow()"
+        )
+        (test,) = relay.wait_for_events(1, "test")
+    assert ran.reply["ename"] == "AssertionError"
+    assert test["properties"]["ok"] is False
+    assert test["properties"]["ms"] >= 50
+    assert test["uuid"] == ids.test_result_id(ran.msg_id, "slow", 1)
+
+
+def test_custom_events_travel_and_overwrite_nothing(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        kernel.run("_telemetry_capture('hint_opened', {'hint': 2, 'sess': 'mine', 'seq': -1})")
+        (event,) = relay.wait_for_events(1, "hint_opened")
+    assert event["properties"]["hint"] == 2
+    assert re.fullmatch("[2-9A-Za-z]{8}", event["properties"]["sess"])
+    assert event["properties"]["seq"] > 0
+
+
+def test_a_relay_that_is_down_costs_a_line_not_the_lesson():
+    env = {"TELEMETRY_HOST": "http://127.0.0.1:9", "TELEMETRY_API_KEY": KEY}
+    with Kernel({**env, "TELEMETRY_STUDENT_NAME": "John Doe"}) as kernel:
+        kernel.run(SETUP)
+        said = ""
+        for _ in range(100):
+            ran = kernel.run("_cell('a')\nimport time; time.sleep(0.05)")
+            assert ran.reply["status"] == "ok"
+            said += ran.text("stderr")
+            if said:
+                break
+        rest = "".join(kernel.run("1").text("stderr") for _ in range(20))
+        status = kernel.run("import ipynb_telemetry; print(ipynb_telemetry.status())").text()
+    assert "sending does not work (cannot reach 127.0.0.1:9" in said
+    assert said.count("\n") == 1
+    assert rest == ""
+    assert "'last_error': 'cannot reach" in status
+    assert KEY not in status
+
+
+def test_the_last_run_before_shutdown_arrives(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        kernel.run("_cell('last')")
+    assert [p["cell_id"] for p in cells(relay, 2)] == [None, "last"]
+
+
+def test_system_exit_passes_and_is_an_error(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        ran = kernel.run(MEAN.format(body="raise SystemExit(3)"))
+        (test,) = relay.wait_for_events(1, "test")
+        seen = cells(relay, 2)
+    assert ran.reply["ename"] == "SystemExit"
+    assert (test["properties"]["ok"], test["properties"]["err"]) == (False, "SystemExit")
+    assert (seen[1]["status"], seen[1]["err"]) == ("error", "SystemExit")
