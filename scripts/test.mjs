@@ -97,8 +97,11 @@ async function runAndShow(suite, options) {
 
 async function test(options) {
   const suites = chooseSuites(options.suite ?? []);
+  const needs = what => suites.some(suite => suite.needs.includes(what));
   const { chromium } = await prepare(report, {
-    chromium: suites.some(suite => suite.browser)
+    python: needs('python'),
+    builds: needs('builds'),
+    chromium: needs('chromium')
   });
   report.print();
   for (const suite of suites) {

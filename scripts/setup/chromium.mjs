@@ -54,7 +54,9 @@ async function attempt(work, failures) {
     if (!(error instanceof CommandError)) {
       throw error;
     }
-    failures.push(`${error.message}: ${error.output.trim().split('\n').pop()}`);
+    const lines = error.output.trim().split('\n');
+    const telling = lines.find(line => /\berror\b|unable|fail/i.test(line));
+    failures.push(`${error.message}: ${(telling ?? lines.at(-1)).trim()}`);
     return false;
   }
 }

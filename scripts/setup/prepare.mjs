@@ -23,13 +23,14 @@ async function allSettled(lanes) {
  * @param {ReturnType<import('./report.mjs').createReport>} report
  * @param {object} [needs]
  * @param {boolean} [needs.python] the Python environment; default: true
+ * @param {boolean} [needs.builds] what is built from the sources; default: true
  * @param {boolean} [needs.chromium] the browser for the tests; default: false
  * @returns {Promise<{chromium?: string}>} where the browser is
  * @throws {SetupError | CommandError}
  */
 export async function prepare(
   report,
-  { python = true, chromium = false } = {}
+  { python = true, builds = true, chromium = false } = {}
 ) {
   checkPlatform();
   checkNode();
@@ -41,14 +42,16 @@ export async function prepare(
       // Downloads wait for the network and builds for the processor: side by side.
       const nodeLane = async () => {
         await report.step('Node packages', ensureNodePackages);
-        await report.step('Builds', ensureBuilds);
+        if (builds) {
+          await report.step('Builds', ensureBuilds);
+        }
       };
       const pythonLane = async () => {
         await report.step('Python', ensurePython);
         await report.step('Python packages', ensurePythonPackages);
       };
       await allSettled([nodeLane(), ...(python ? [pythonLane()] : [])]);
-      if (python) {
+      if (python && builds) {
         await report.step('Extension', installExtension);
       }
       if (chromium) {

@@ -32,29 +32,25 @@ export function relayEnvironment(base, posthogHost) {
   return env;
 }
 
-/** Makes the course once. @returns {Promise<string>} its key */
+function courseExists(home) {
+  const file = join(home.data, 'courses.json');
+  if (!existsSync(file)) {
+    return false;
+  }
+  const { courses = [] } = JSON.parse(readFileSync(file, 'utf8'));
+  return courses.some(({ id }) => id === COURSE);
+}
+
+/** Makes the course once, and its key anew if that is lost. @returns {Promise<string>} the key */
 async function ensureCourse(home, env) {
-  const courses = join(home.data, 'courses.json');
-  const known =
-    existsSync(courses) && readFileSync(courses, 'utf8').includes(COURSE);
-  if (!known || !existsSync(home.keyFile)) {
+  const exists = courseExists(home);
+  if (!exists || !existsSync(home.keyFile)) {
     rmSync(home.keyFile, { force: true });
-    await run(
-      process.execPath,
-      [
-        CLI,
-        'course',
-        'add',
-        COURSE,
-        '--title',
-        'Demo class',
-        '--key-file',
-        home.keyFile,
-        '--data',
-        home.data
-      ],
-      { env }
-    );
+    const command = exists
+      ? ['key', 'add', COURSE]
+      : ['course', 'add', COURSE, '--title', 'Demo class'];
+    const where = ['--key-file', home.keyFile, '--data', home.data];
+    await run(process.execPath, [CLI, ...command, ...where], { env });
   }
   return readFileSync(home.keyFile, 'utf8').trim();
 }

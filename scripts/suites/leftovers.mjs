@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-const MARK = 'IPYNB_TELEMETRY_TEST_SUITE';
+const MARK = 'TEST_SUITE_RUN_ID';
 
 /** @param {string} id unique to this run @returns {NodeJS.ProcessEnv} */
 export function markedEnvironment(id) {

@@ -9,7 +9,7 @@ import { readJest, readJunit } from './results.mjs';
  * @typedef {object} Suite
  * @property {string} name for `--suite`, and the name of its log
  * @property {string} what one line for `--help`
- * @property {boolean} [browser] whether it needs Chromium
+ * @property {readonly ('python' | 'builds' | 'chromium')[]} needs besides the Node packages
  * @property {{name: string, command: string, args: string[]}[]} [checks] commands of which
  *   each counts as one test
  * @property {(report: string) => {command: string, args: string[]}} [tests] a runner that
@@ -35,16 +35,23 @@ const jest =
 
 /** @type {readonly Suite[]} */
 export const SUITES = [
-  { name: 'prettier', what: 'format', checks: check('prettier') },
+  { name: 'prettier', what: 'format', needs: [], checks: check('prettier') },
   {
     name: 'eslint',
     what: 'style of TypeScript and JavaScript',
+    needs: [],
     checks: check('eslint')
   },
-  { name: 'ruff', what: 'format and style of Python', checks: check('ruff') },
+  {
+    name: 'ruff',
+    what: 'format and style of Python',
+    needs: ['python'],
+    checks: check('ruff')
+  },
   {
     name: 'types',
     what: 'every TypeScript project compiles, the tests too',
+    needs: [],
     checks: [
       {
         name: 'tsc -b',
@@ -56,12 +63,14 @@ export const SUITES = [
   {
     name: 'unit',
     what: 'jest beside the sources: contract, relay, sinks, page, extension',
+    needs: ['python', 'builds'],
     tests: jest('unit'),
     read: readJest
   },
   {
     name: 'python',
     what: 'pytest: kernel package and Jupyter server extension',
+    needs: ['python', 'builds'],
     tests: report => ({
       command: PYTHON,
       args: ['-m', 'pytest', '-q', `--junitxml=${report}`]
@@ -71,13 +80,14 @@ export const SUITES = [
   {
     name: 'browser',
     what: 'jest on real JupyterLab and Notebook servers, in Chromium',
-    browser: true,
+    needs: ['python', 'builds', 'chromium'],
     tests: jest('browser', '--runInBand'),
     read: readJest
   },
   {
     name: 'packaging',
     what: 'npm package, wheel, rooms, npm start itself',
+    needs: ['python', 'builds'],
     tests: jest('packaging', '--runInBand'),
     read: readJest
   }

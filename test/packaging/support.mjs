@@ -15,7 +15,7 @@ export const PYTHON = join(ROOT, '.venv', 'bin', 'python');
 export function plainEnvironment(more = {}) {
   const plain = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(npm_|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$|JEST_|FORCE_COLOR$|(IPYNB_)?TELEMETRY_(?!TEST)|POSTHOG_|PYTHON|JUPYTER)/.test(
+      !/^(npm_|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$|JEST_|FORCE_COLOR$|(IPYNB_)?TELEMETRY_|POSTHOG_|PYTHON|JUPYTER)/.test(
         name
       )
   );

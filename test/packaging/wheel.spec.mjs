@@ -1,5 +1,5 @@
 /** The wheel: what Jupyter finds after an installation, and a kernel package that needs nothing. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   call,
@@ -15,11 +15,13 @@ let before;
 let files;
 
 const status = () => mustCall('git', ['status', '--porcelain']);
-const prefix = () => join(folder(), 'prefix');
-/** Where pip put the package. */
-const packages = () => {
-  const [version] = readdirSync(join(prefix(), 'lib'));
-  return join(prefix(), 'lib', version, 'site-packages');
+/** An environment that sees the packages of the checkout's, and this installation first. */
+const venv = () => join(folder(), 'venv');
+const python = () => join(venv(), 'bin', 'python');
+const packagesOf = environment => {
+  const lib = join(environment, 'lib');
+  const [version] = readdirSync(lib).filter(name => name.startsWith('python'));
+  return join(lib, version, 'site-packages');
 };
 const LIST =
   'import sys, zipfile; print("\\n".join(zipfile.ZipFile(sys.argv[1]).namelist()))';
@@ -39,29 +41,21 @@ beforeAll(async () => {
   const [wheel] = readdirSync(folder()).filter(name => name.endsWith('.whl'));
   const path = join(folder(), wheel);
   files = (await mustCall(PYTHON, ['-c', LIST, path])).trim().split('\n');
+  await mustCall(PYTHON, ['-m', 'venv', '--without-pip', venv()]);
+  const others = packagesOf(join(ROOT, '.venv'));
+  writeFileSync(join(packagesOf(venv()), 'others.pth'), `${others}\n`);
   await mustCall(PYTHON, [
-    '-m',
-    'pip',
-    'install',
-    '--no-index',
-    '--no-deps',
-    '--ignore-installed',
-    '--prefix',
-    prefix(),
-    path
+    ...['-m', 'pip', '--python', python(), 'install'],
+    ...['--no-index', '--no-deps', '--ignore-installed', path]
   ]);
 }, 300_000);
 
-/** Jupyter that sees this installation before all others. */
-const jupyterEnvironment = () =>
-  plainEnvironment({
-    JUPYTER_PATH: join(prefix(), 'share/jupyter'),
-    JUPYTER_CONFIG_PATH: join(prefix(), 'etc/jupyter'),
-    JUPYTER_CONFIG_DIR: join(folder(), 'config'),
-    PYTHONPATH: packages()
+const jupyter = async args => {
+  const { stdout, stderr } = await call(python(), ['-m', ...args], {
+    env: plainEnvironment({ JUPYTER_CONFIG_DIR: join(folder(), 'config') })
   });
-const jupyter = args =>
-  call(PYTHON, ['-m', 'jupyter', ...args], { env: jupyterEnvironment() });
+  return stdout + stderr;
+};
 
 describe('the wheel', () => {
   it('carries the built extension, the server configuration and the kernel package', () => {
@@ -97,18 +91,16 @@ describe('the wheel', () => {
 
 describe('installed', () => {
   it('is found by JupyterLab', async () => {
-    const { stdout, stderr } = await jupyter(['labextension', 'list']);
-    const said = stdout + stderr;
-    expect(said).toContain(join(prefix(), 'share/jupyter/labextensions'));
-    expect(said).toMatch(/ipynb-telemetry v\S+ .*enabled.*OK/);
+    const said = await jupyter(['jupyterlab.labextensions', 'list']);
+    const ours = said.split(join(venv(), 'share/jupyter/labextensions'))[1];
+    expect(ours).toMatch(/ipynb-telemetry v\S+ .*enabled.*OK/);
   }, 60_000);
 
   it('is found by Jupyter Server', async () => {
-    const { stdout, stderr } = await jupyter(['server', 'extension', 'list']);
-    const said = stdout + stderr;
-    const [, ours = ''] = said.split(join(prefix(), 'etc/jupyter'));
+    const said = await jupyter(['jupyter_server', 'extension', 'list']);
+    const ours = said.split(join(venv(), 'etc/jupyter'))[1];
     expect(ours).toMatch(/ipynb_telemetry\S* .*enabled/);
-    expect(said).toMatch(/ipynb_telemetry\S* .*OK/);
+    expect(ours).toMatch(/ipynb_telemetry\S* .*OK/);
   }, 60_000);
 
   it('needs no package besides Python itself in a kernel', async () => {
@@ -117,17 +109,13 @@ describe('installed', () => {
       'ipynb_telemetry.bootstrap',
       'ipynb_telemetry.notebook_cells'
     ];
-    const said = await mustCall(
-      PYTHON,
-      // -S: without the environment's packages.
-      [
-        '-S',
-        '-c',
-        `import ${modules.join(', ')}; print(ipynb_telemetry.__file__)`
-      ],
-      { cwd: folder(), env: plainEnvironment({ PYTHONPATH: packages() }) }
-    );
-    expect(said.trim()).toBe(join(packages(), 'ipynb_telemetry/__init__.py'));
-    expect(said).not.toContain(ROOT);
+    const code = `import ${modules.join(', ')}; print(ipynb_telemetry.__file__)`;
+    const place = packagesOf(venv());
+    // -S: without any environment's packages; ours is put there by name.
+    const said = await mustCall(PYTHON, ['-S', '-c', code], {
+      cwd: folder(),
+      env: plainEnvironment({ PYTHONPATH: place })
+    });
+    expect(said.trim()).toBe(join(place, 'ipynb_telemetry/__init__.py'));
   });
 });
