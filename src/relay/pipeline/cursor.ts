@@ -1,0 +1,98 @@
+/** Where a sink stands in the log: a small file that is replaced as a whole, durably. */
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { flushFolder } from '../log/disk.js';
+
+/** A place in the log. */
+export interface Position {
+  /** Number of the next record to read. */
+  seq: number;
+  /** How many of that record's events have been confirmed already. */
+  skip: number;
+}
+
+/** A sink's place, kept. */
+export interface Cursor {
+  position(): Position;
+  /** Moves to `position`; resolves once that survives a power cut. Not for concurrent use. */
+  move(position: Position): Promise<void>;
+  /** What was wrong with the stored place, if it had to be given up for the log's start. */
+  readonly problem: string | null;
+}
+
+const START: Position = { seq: 1, skip: 0 };
+
+/**
+ * Opens the cursor file, which need not exist yet.
+ *
+ * A file that cannot be understood means the log's start: records may then arrive again,
+ * which every sink must bear, but none is lost.
+ */
+export async function openCursor(file: string): Promise<Cursor> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await flushFolder(dirname(dirname(file)));
+  let position = START;
+  let problem: string | null = null;
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return null;
+    }
+    throw error;
+  });
+  if (text !== null) {
+    const stored = parse(text);
+    position = stored ?? START;
+    problem = stored
+      ? null
+      : `${file}: expected {"seq": …, "skip": …}, got ${JSON.stringify(text.slice(0, 60))}; starting from the beginning of the log`;
+  }
+  return {
+    problem,
+    position: () => position,
+    async move(next) {
+      await replace(file, `${JSON.stringify(next)}\n`);
+      position = next;
+    }
+  };
+}
+
+/** A cursor that starts anew with each process, for a sink that keeps its state in memory. */
+export function memoryCursor(start: Position = START): Cursor {
+  let position = start;
+  return {
+    problem: null,
+    position: () => position,
+    move(next) {
+      position = next;
+      return Promise.resolve();
+    }
+  };
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = `${file}.tmp`;
+  const handle = await open(temporary, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  await flushFolder(dirname(file));
+}
+
+function parse(text: string): Position | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Position> | null;
+    return isCount(value?.seq) && value.seq >= 1 && isCount(value.skip)
+      ? { seq: value.seq, skip: value.skip }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

@@ -1,0 +1,356 @@
+/** Brings the log to one sink: in order, at least once, at the sink's own pace, and past what it will never take. */
+import {
+  setImmediate as nextTurn,
+  setTimeout as pause
+} from 'node:timers/promises';
+import type { SinkStatus } from '../../api/index.js';
+import type { TelemetryRecord } from '../../events/index.js';
+import type { Outcome, Sink } from '../../sinks/types.js';
+import { recordsOf } from '../log/contents.js';
+import type { EventLog, LogRecord } from '../log/types.js';
+import { pauseMs } from './backoff.js';
+import { batches, type Batch, type Contents } from './batches.js';
+import type { Cursor, Position } from './cursor.js';
+import type { DeadLetter, DeadLetters } from './deadLetters.js';
+
+/** What a feeder connects. */
+export interface FeederOptions {
+  log: EventLog;
+  sink: Sink;
+  /** Moves only past what the sink confirmed, or what is durable among the dead letters. */
+  cursor: Cursor;
+  deadLetters: Pick<DeadLetters, 'put'>;
+  /** Whether the sink gets this course's records. Default: all. */
+  accepts?: (course: string) => boolean;
+  /** Whether the course is a simulation. Default: none is. */
+  simulated?: (course: string) => boolean;
+  /** Called whenever the status may have changed. */
+  onStatus?: (status: SinkStatus) => void;
+  /** Between 0 and 1; `Math.random` by default. */
+  random?: () => number;
+  /** Waits; must reject or resolve early when `signal` aborts. */
+  sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  /** Most bytes of JSON in a delivery, about; a single longer event goes alone. Default 5 MB. */
+  maxBytes?: number;
+  /** How long `stop` waits for the delivery in flight, in milliseconds. Default 5000. */
+  stopGraceMs?: number;
+}
+
+/** A sink's feeder at work. */
+export interface Feeder {
+  status(): SinkStatus;
+  /** Cuts a pause short: what was wrong may have been put right. */
+  wake(): void;
+  /**
+   * Stops feeding; idempotent. A delivery in flight may end and is then counted; past the grace
+   * time it is abandoned, and its records will be delivered again.
+   */
+  stop(): Promise<void>;
+}
+
+/** Pause after the destination took nothing at all, in milliseconds. */
+export const STOPPED_PAUSE_MS = 5 * 60_000;
+
+/** Longest stretch of work without letting others have their turn, in milliseconds. */
+const SLICE_MS = 8;
+
+/** Starts to feed the sink from its cursor on. */
+export function startFeeder(options: FeederOptions): Feeder {
+  const feeder = new LogFeeder(options);
+  feeder.start();
+  return feeder;
+}
+
+class LogFeeder implements Feeder {
+  readonly #stopping = new AbortController();
+  /** Ends the present pause. */
+  #pause = new AbortController();
+  /** Ends the wait for new records. */
+  #newRecords: () => void = () => undefined;
+  /** Set when a stop was not waited for: nothing may be written any more. */
+  #abandoned = false;
+  #running: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+  #position: Position;
+  #state: SinkStatus['state'] = 'running';
+  #delivered = 0;
+  #setAside = 0;
+  #lastError: string | null;
+  #failures = 0;
+  #lastTurn = performance.now();
+
+  constructor(private readonly options: FeederOptions) {
+    const { log, cursor } = options;
+    const stored = cursor.position();
+    // A log that was removed counts from the start again; a cursor beyond it would wait in vain.
+    this.#position =
+      stored.seq > log.status().next
+        ? { seq: log.status().next, skip: 0 }
+        : stored;
+    this.#lastError = cursor.problem;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  status(): SinkStatus {
+    const { last } = this.options.log.status();
+    return {
+      name: this.options.sink.name,
+      state: this.#state,
+      lag: Math.max(0, last - this.#position.seq + 1),
+      delivered: this.#delivered,
+      setAside: this.#setAside,
+      lastError: this.#lastError
+    };
+  }
+
+  wake(): void {
+    this.#pause.abort();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= (async () => {
+      this.#stopping.abort();
+      this.#pause.abort();
+      this.#newRecords();
+      const grace = new AbortController();
+      await Promise.race([
+        this.#running,
+        pause(this.options.stopGraceMs ?? 5000, undefined, {
+          signal: grace.signal
+        }).catch(() => undefined)
+      ]);
+      grace.abort();
+      this.#abandoned = true;
+      this.#show('stopped');
+    })();
+    return this.#stopped;
+  }
+
+  /** Never rejects: whatever goes wrong is said in the status and tried again. */
+  async #run(): Promise<void> {
+    const unsubscribe = this.options.log.onDurable(() => this.#newRecords());
+    try {
+      while (!this.#isStopping()) {
+        try {
+          const { last } = this.options.log.status();
+          await this.#catchUp();
+          await this.#pass(last);
+          await this.#waitForMoreThan(last);
+        } catch (error) {
+          await this.#fail(messageOf(error));
+        }
+      }
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  /** Delivers everything up to the log's present end. */
+  async #catchUp(): Promise<void> {
+    const { log, sink, maxBytes } = this.options;
+    const limits = {
+      records: Math.max(1, sink.maxBatch),
+      bytes: maxBytes ?? 5_000_000
+    };
+    for await (const batch of batches(
+      log,
+      this.#position,
+      limits,
+      record => this.#contentsOf(record),
+      this.#stopping.signal
+    )) {
+      await this.#setAsideUnreadable(batch);
+      await this.#deliver(batch, 0, batch.events.length);
+      if (this.#isStopping()) {
+        return;
+      }
+      if (batch.events.length === 0) {
+        await this.#moveTo(batch.end);
+      }
+      await this.#letOthersWork();
+    }
+  }
+
+  /** Passes what is left up to `last`: the log was read to its end, so that is damaged for good. */
+  async #pass(last: number): Promise<void> {
+    if (!this.#isStopping() && this.#position.seq <= last) {
+      await this.#moveTo({ seq: last + 1, skip: 0 });
+    }
+  }
+
+  /** Settles the batch's events from `from` up to `to`: each confirmed, or set aside. */
+  async #deliver(batch: Batch, from: number, to: number): Promise<void> {
+    while (from < to && !this.#isStopping()) {
+      const outcome = await this.#attempt(batch.events.slice(from, to));
+      if (this.#abandoned) {
+        return;
+      }
+      switch (outcome.kind) {
+        case 'ok':
+          this.#delivered += to - from;
+          this.#failures = 0;
+          await this.#moveTo(batch.after(to));
+          this.#show('running', null);
+          return;
+        case 'retry':
+          await this.#fail(outcome.reason, outcome.afterMs);
+          break;
+        case 'stop':
+          this.#show('stopped', outcome.reason);
+          await this.#sleep(STOPPED_PAUSE_MS);
+          break;
+        case 'refused':
+          this.#failures = 0;
+          if (to - from === 1) {
+            await this.#setAsideRefused(batch.events[from]!, outcome.reason);
+            await this.#moveTo(batch.after(to));
+            return;
+          }
+          // Halving finds the culprit, and the others still arrive in order.
+          const middle = from + Math.ceil((to - from) / 2);
+          await this.#deliver(batch, from, middle);
+          from = middle;
+      }
+    }
+  }
+
+  async #attempt(events: readonly TelemetryRecord[]): Promise<Outcome> {
+    try {
+      return await this.options.sink.deliver(events);
+    } catch (error) {
+      // Against the contract; nothing is known to have arrived.
+      return { kind: 'retry', reason: messageOf(error) };
+    }
+  }
+
+  #contentsOf(record: LogRecord): Contents {
+    const { header, seq } = record;
+    const { accepts, simulated } = this.options;
+    if (accepts && !accepts(header.course)) {
+      return { events: [] };
+    }
+    try {
+      return {
+        events: recordsOf(record, {
+          simulated: simulated?.(header.course) ?? false
+        })
+      };
+    } catch (error) {
+      const { at, course, key } = header;
+      const reason = messageOf(error);
+      return { events: [], unreadable: { seq, at, course, key, reason } };
+    }
+  }
+
+  #setAsideRefused(event: TelemetryRecord, reason: string): Promise<void> {
+    return this.#put([
+      {
+        at: new Date().toISOString(),
+        course: event.course ?? '',
+        stage: this.options.sink.name,
+        code: 'refused',
+        reason,
+        uuid: event.uuid ?? null,
+        event
+      }
+    ]);
+  }
+
+  async #setAsideUnreadable({ unreadable }: Batch): Promise<void> {
+    if (unreadable.length > 0) {
+      await this.#put(
+        unreadable.map(({ reason, ...event }) => ({
+          at: new Date().toISOString(),
+          course: event.course,
+          stage: this.options.sink.name,
+          code: 'unreadable',
+          reason,
+          uuid: null,
+          event
+        }))
+      );
+    }
+  }
+
+  /** Sets letters aside, however long that takes: the cursor must not pass them before. */
+  async #put(letters: DeadLetter[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.options.deadLetters.put(letters);
+        this.#setAside += letters.length;
+        this.#show('running', letters.at(-1)!.reason);
+        return;
+      } catch (error) {
+        await this.#fail(messageOf(error));
+        if (this.#isStopping()) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  async #moveTo(position: Position): Promise<void> {
+    this.#position = position;
+    if (this.#abandoned) {
+      return;
+    }
+    try {
+      await this.options.cursor.move(position);
+    } catch (error) {
+      // The delivery stands. After a crash these records arrive once more, which sinks bear.
+      this.#lastError = messageOf(error);
+    }
+  }
+
+  /** Says what is wrong and waits before the next attempt. */
+  async #fail(reason: string, askedMs?: number): Promise<void> {
+    this.#failures += 1;
+    this.#show('retrying', reason);
+    const random = (this.options.random ?? Math.random)();
+    await this.#sleep(pauseMs(this.#failures, random, askedMs));
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.#isStopping()) {
+      return;
+    }
+    const sleep = this.options.sleep ?? defaultSleep;
+    this.#pause = new AbortController();
+    await sleep(ms, this.#pause.signal).catch(() => undefined);
+  }
+
+  async #waitForMoreThan(last: number): Promise<void> {
+    if (this.#isStopping() || this.options.log.status().last > last) {
+      return;
+    }
+    await new Promise<void>(resolve => (this.#newRecords = resolve));
+  }
+
+  async #letOthersWork(): Promise<void> {
+    if (performance.now() - this.#lastTurn > SLICE_MS) {
+      await nextTurn();
+      this.#lastTurn = performance.now();
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  #show(state: SinkStatus['state'], lastError = this.#lastError): void {
+    this.#state = state;
+    this.#lastError = lastError;
+    this.options.onStatus?.(this.status());
+  }
+}
+
+function defaultSleep(ms: number, signal: AbortSignal): Promise<void> {
+  return pause(ms, undefined, { signal, ref: false });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
