@@ -165,15 +165,16 @@ def to_json(value: object, above: tuple[int, ...] = ()) -> object:
     if len(above) < _MAX_DEPTH and id(value) not in above:  # else too deep, or a circle
         path = (*above, id(value))
         if isinstance(value, Mapping):
-            return {_text(key): to_json(item, path) for key, item in list(value.items())}
+            return {text(key): to_json(item, path) for key, item in list(value.items())}
         if isinstance(value, (list, tuple, set, frozenset)):
             return [to_json(item, path) for item in list(value)]
         if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
             return to_json(value.tolist(), path)
-    return _text(value)
+    return text(value)
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """`str(value)`, also where that raises."""
     try:
         return str(value)
     except Exception:

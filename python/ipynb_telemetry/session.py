@@ -79,21 +79,20 @@ class Session:
         """Runs of cells so far, the present one included."""
         return self._runs.count if self._runs else self._begun
 
-    def label(self, cell_id: str, code: str) -> None:
+    def label(self, named: object, preview: object) -> None:
         """`_cell`: name the present run; where nothing tells of runs, report it at once."""
+        cell_id, code = events.text(named), events.text(preview)[:MAX_CODE_CHARS]
         if self._runs is None:
             with self._lock:
                 self._begun += 1
                 num = self._begun
             uuid = ids.event_id()
-            self._put(
-                events.cell_began(uuid, cell_id=cell_id, cell_num=num, code=code[:MAX_CODE_CHARS])
-            )
+            self._put(events.cell_began(uuid, cell_id=cell_id, cell_num=num, code=code))
             return
         run = self._runs.current
         if run is not None:
             run.label = cell_id
-            run.code = code[:MAX_CODE_CHARS]
+            run.code = code
             self._tell(run, {"kind": "label", "cell_id": cell_id, "code": run.code})
 
     def attempt(self, ex: str) -> int:

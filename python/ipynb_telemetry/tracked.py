@@ -34,7 +34,7 @@ def _cell(cell_id: str, code_preview: str = "") -> None:
     """Name the cell that runs now; its outcome is reported at its end."""
     session = _active
     if session is not None:
-        _safely(session.label, str(cell_id), str(code_preview))
+        _safely(session.label, cell_id, code_preview)
 
 
 def _telemetry_capture(event: str, props: Mapping[str, object] | None = None) -> None:

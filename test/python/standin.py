@@ -1,4 +1,4 @@
-"""A relay's front door for tests: real HTTP on port 0, answers on demand, remembers what it took."""
+"""A relay's front door for tests: real HTTP on port 0, answers on demand, a memory."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ VECTORS = fixture("ids")
 
 def test_namespace_and_alphabet_are_the_shared_ones():
     assert str(ids.ID_NAMESPACE) == VECTORS["namespace"]
-    assert ids.SESSION_ALPHABET == VECTORS["session_alphabet"]
+    assert VECTORS["session_alphabet"] == ids.SESSION_ALPHABET
 
 
 @pytest.mark.parametrize("case", VECTORS["cell"], ids=lambda case: case["msg_id"])
