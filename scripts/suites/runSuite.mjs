@@ -86,10 +86,11 @@ export async function runSuite(
     ]
       .filter(Boolean)
       .join(' '),
-    FORCE_COLOR: '0',
+    NO_COLOR: '1',
     ...(long ? { LONG: '1' } : {}),
     ...(chromium ? { CHROMIUM: chromium } : {})
   };
+  delete env.FORCE_COLOR;
   const limitMs = long ? LONG_LIMIT_MS : LIMIT_MS;
   let result;
   if (suite.checks) {
