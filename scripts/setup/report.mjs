@@ -50,7 +50,7 @@ export function createReport({
     frame = (frame + 1) % FRAMES.length;
     const text = `${FRAMES[frame]} ${steps.join(' · ')}`;
     clear();
-    stream.write(text.slice(0, (stream.columns ?? 80) - 1));
+    stream.write(text.slice(0, (stream.columns || 80) - 1));
   }
 
   function beat() {
