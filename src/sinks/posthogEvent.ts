@@ -20,9 +20,6 @@ export type Prepared =
 /** PostHog's own limit is 1 MB of JSON inside JSON, about this much of plain JSON. */
 export const MAX_EVENT_BYTES = 800_000;
 
-/** PostHog puts its own clock on events dated further ahead than this. */
-const MAX_FUTURE_MS = 23 * 3600_000;
-
 /** Ids that PostHog drops or never makes a person of, whatever their case. */
 const ILLEGAL_IDS = new Set([
   '0',
@@ -67,7 +64,7 @@ export function toPostHogEvent(
     event: record.event,
     distinctId: legalDistinctId(id),
     uuid: record.uuid,
-    timestamp: microseconds(notAhead(time, record.received_at), record),
+    timestamp: microseconds(time, record),
     properties: propertiesOf(record, geoip)
   };
   const bytes = sizeOf(event);
@@ -104,12 +101,6 @@ function propertiesOf(record: TelemetryRecord, geoip: boolean): Properties {
     $ignore_sent_at: true,
     ...(geoip ? ($ip === undefined ? {} : { $ip }) : { $geoip_disable: true })
   };
-}
-
-/** A time too far ahead becomes the receipt's, which stays the same from attempt to attempt. */
-function notAhead(time: number, receivedAt: string | undefined): number {
-  const received = Date.parse(receivedAt ?? '');
-  return time > received + MAX_FUTURE_MS ? received : time;
 }
 
 /**
