@@ -200,6 +200,12 @@ describe('an exercise', () => {
       ]).grid[0]?.attempts;
     expect(tied(1, 2)).toBe(1);
     expect(tied(2, 1)).toBe(2);
+    const upper = {
+      ...result({ s: 7, n: 0xb, ex: 'add' }),
+      uuid: uuid(0xb).toUpperCase()
+    };
+    const lower = result({ s: 7, n: 0xa, ex: 'add', err: 'ValueError' });
+    expect(fold([upper, lower]).grid[0]?.attempts).toBe(2);
   });
 
   it('adds up over the sessions of a student', () => {
@@ -242,7 +248,7 @@ describe('an exercise', () => {
 
   it('stands where the class first tried it, within its notebook', () => {
     const { exercises } = fold([
-      result({ s: 9, n: 1, nb: 'week2', ex: 'x' }),
+      result({ s: 5, n: 9, nb: 'week2', ex: 'x' }),
       result({ s: 5, n: 2, nb: 'week1', ex: 'b' }),
       result({ s: 12, n: 3, nb: 'week1', ex: 'c' }),
       result({ s: 6, n: 4, nb: 'week1', ex: 'a', student: 'ALAN-TURING' }),
@@ -300,6 +306,16 @@ describe('coverage', () => {
       { student: 'B', lastAt: at(2) }
     ]);
     expect(grid).toEqual([]);
+  });
+
+  it('counts events that lack a student or a notebook, and nothing else of them', () => {
+    const { coverage, students, sessions, grid } = fold([
+      { ...result({ s: 1, n: 1, ex: 'add' }), student: null },
+      { ...result({ s: 2, n: 2, ex: 'add' }), notebook: null },
+      { ...result({ s: 3, n: 3, ex: 'add' }), student: '' }
+    ]);
+    expect(coverage).toMatchObject({ events: 3, students: 0, sessions: 0 });
+    expect([...students, ...sessions, ...grid]).toEqual([]);
   });
 
   it('survives records whose fields say nothing', () => {
