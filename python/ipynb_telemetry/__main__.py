@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
-from .config import resolve
+from .config import resolve, shown
 
 _GET_EXTENSION = (
     "    Without it the kernel package reports runs and tests by itself. To get the extension:\n"
@@ -30,7 +30,7 @@ def describe() -> str:
     if extension is None:
         lines.append(_GET_EXTENSION)
     lines += ["", "Configuration from the environment:"]
-    lines.append(f"  address: {settings.host}")
+    lines.append(f"  address: {shown(settings.host)}")
     lines.append(f"  key: {'set' if settings.api_key else 'not set (TELEMETRY_API_KEY)'}")
     lines.append(f"  name: {settings.student_name or 'asked for by the setup cell'}")
     lines.append(f"  level: {settings.level or 'set by the course, else outcomes'}")

@@ -74,12 +74,18 @@ def resolve(
     return config
 
 
+def shown(host: str) -> str:
+    """An address for people to read, without what may be a password."""
+    scheme, mark, rest = host.rpartition("://")
+    return scheme + mark + rest.rsplit("@", 1)[-1].split("?", 1)[0]
+
+
 def host_trouble(host: str) -> str | None:
     """What is wrong with an address, in one line; None if nothing is."""
     expected = "expected an address like https://telemetry.example.org"
     scheme, mark, rest = host.partition("://")
     if not mark or scheme.lower() not in ("http", "https") or not rest or " " in rest:
-        return f"host is {host!r}, {expected}; nothing is sent."
+        return f"host is {shown(host)!r}, {expected}; nothing is sent."
     if "@" in rest.split("/", 1)[0]:
         return f"host must not contain a user or a password, {expected}; nothing is sent."
     if "?" in rest or "#" in rest:
