@@ -71,7 +71,7 @@ export type Fact =
       cellId: string;
       code: string | null;
     }
-  | { kind: 'test'; comm: string; run: string; own: boolean; test: TestResult };
+  | { kind: 'test'; comm: string; run: string; test: TestResult };
 
 /** The part of a kernel message that is read here. */
 export interface MessageLike {
@@ -122,7 +122,7 @@ export function readMessage(
       return hello && { kind: 'hello', run, own, hello };
     }
     case 'comm_msg':
-      return readCommMessage(content, run, own);
+      return readCommMessage(content, run);
     default:
       return null;
   }
@@ -181,9 +181,11 @@ function readReply(msg: MessageLike, content: Bag): Reply {
   };
 }
 
-function readCommMessage(content: Bag, run: string, own: boolean): Fact | null {
+function readCommMessage(content: Bag, parent: string): Fact | null {
   const comm = text(content['comm_id']);
   const data = bag(content['data']);
+  // The kernel names the run itself: a thread's message may have another parent.
+  const run = text(data['msg_id']) ?? parent;
   if (comm === null) {
     return null;
   }
@@ -205,7 +207,6 @@ function readCommMessage(content: Bag, run: string, own: boolean): Fact | null {
     kind: 'test',
     comm,
     run,
-    own,
     test: {
       ex,
       ok: data['ok'],

@@ -52,8 +52,8 @@ export interface RecordingHost {
  */
 export const IDLE_WAIT_MS = 1000;
 
-/** Test results remembered, so that none is reported twice. */
-const SEEN_TESTS = 1000;
+/** Requests, and test results, that are remembered; a result may come long after its run. */
+const MAX_REMEMBERED = 1000;
 
 /** What happens in one kernel connection of this page. */
 export class Recording {
@@ -70,6 +70,7 @@ export class Recording {
   receive(fact: Fact): void {
     switch (fact.kind) {
       case 'requested':
+        remember(this._requested, fact.run);
         this._runs.open({
           id: fact.run,
           cell: fact.cell,
@@ -96,7 +97,8 @@ export class Recording {
         this._label(fact.comm, fact.run, fact.cellId, fact.code);
         break;
       case 'test':
-        if (fact.own && this._isOurs(fact.comm)) {
+        // Another page's run is that page's to report.
+        if (this._requested.has(fact.run) && this._isOurs(fact.comm)) {
           this._test(fact.run, fact.test);
         }
         break;
@@ -212,7 +214,7 @@ export class Recording {
     if (!own) {
       return;
     }
-    this._channel?.close();
+    // An earlier session's line is the kernel's to close.
     this._begin(hello);
     // The setup's own run is the first of its session.
     this._runCount = 1;
@@ -255,11 +257,7 @@ export class Recording {
     if (session === null || this._seenTests.has(uuid)) {
       return;
     }
-    this._seenTests.add(uuid);
-    if (this._seenTests.size > SEEN_TESTS) {
-      const [oldest] = this._seenTests;
-      this._seenTests.delete(oldest as string);
-    }
+    remember(this._seenTests, uuid);
     const run = this._runs.get(id);
     this._host.made({
       name: 'test',
@@ -342,6 +340,8 @@ export class Recording {
   private _runs = new RunTable();
   private _waits = new Map<string, () => void>();
   private _idleBeforeReply = new Set<string>();
+  /** Runs that this page asked for, those that ended included. */
+  private _requested = new Set<string>();
   private _seenTests = new Set<string>();
   private _channel: Channel | null = null;
   /** Comm id that the hello named for labels and results. */
@@ -351,4 +351,13 @@ export class Recording {
 /** What `_cell` said, else the exercise, else the notebook format's id. */
 function cellIdOf(run: Run): string | null {
   return run.label?.cellId ?? run.exercise ?? run.cell;
+}
+
+/** Adds to a set that forgets its oldest. */
+function remember(set: Set<string>, value: string): void {
+  set.add(value);
+  if (set.size > MAX_REMEMBERED) {
+    const [oldest] = set;
+    set.delete(oldest as string);
+  }
 }

@@ -127,7 +127,6 @@ describe('a comm message', () => {
       kind: 'test',
       comm: 'c',
       run: 'r1',
-      own: true,
       test: {
         ex: 'sum',
         ok: false,
@@ -139,6 +138,11 @@ describe('a comm message', () => {
         cellId: null
       }
     });
+  });
+
+  it('belongs to the run that it names, whatever its parent is', () => {
+    const data = { kind: 'label', cell_id: 'a', msg_id: 'r1' };
+    expect(received(m.comm('c', 'thread', data))).toMatchObject({ run: 'r1' });
   });
 
   it.each([
