@@ -127,7 +127,7 @@ export function describeSink(
       await under.sink.deliver(makeRecords(3));
       await under.sink.close();
       await under.sink.close();
-      expect(liveTimers()).toBe(before);
+      expect(liveTimers()).toBeLessThanOrEqual(before);
     });
 
     it('closes in the middle of a delivery, which still has an outcome', async () => {
@@ -142,7 +142,7 @@ export function describeSink(
       await under.sink.close();
       expect((await pending).kind).toBe('retry');
       expect(Date.now() - started).toBeLessThan(1000);
-      expect(liveTimers()).toBe(before);
+      expect(liveTimers()).toBeLessThanOrEqual(before);
     });
 
     it('never throws after it was closed', async () => {
