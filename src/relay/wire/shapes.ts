@@ -5,8 +5,10 @@ import type { Properties } from '../../events/index.js';
 export interface Envelope {
   /** Whatever stood where events stand. */
   events: unknown[];
-  /** Project key, from the body or its first event. */
+  /** Project key, from the body or its first event that has one. */
   apiKey: string | undefined;
+  /** Whether the key stands in the events, and not in all the same. */
+  mixedKeys: boolean;
   /** The client's clock when it sent. */
   sentAt: string | undefined;
 }
@@ -19,11 +21,7 @@ export function isObject(value: unknown): value is Properties {
 /** Takes apart an array of events, `{api_key, batch: […]}` or a single event; undefined for anything else. */
 export function openEnvelope(parsed: unknown): Envelope | undefined {
   if (Array.isArray(parsed)) {
-    return {
-      events: parsed,
-      apiKey: parsed.map(keyOf).find(key => key !== undefined),
-      sentAt: undefined
-    };
+    return { events: parsed, ...keyAmong(parsed), sentAt: undefined };
   }
   if (!isObject(parsed)) {
     return undefined;
@@ -31,13 +29,12 @@ export function openEnvelope(parsed: unknown): Envelope | undefined {
   const sentAt = text(parsed['sent_at']);
   if (Array.isArray(parsed['batch'])) {
     const events: unknown[] = parsed['batch'];
-    return {
-      events,
-      apiKey: keyOf(parsed) ?? events.map(keyOf).find(key => key !== undefined),
-      sentAt
-    };
+    const apiKey = keyOf(parsed);
+    return apiKey === undefined
+      ? { events, ...keyAmong(events), sentAt }
+      : { events, apiKey, mixedKeys: false, sentAt };
   }
-  return { events: [parsed], apiKey: keyOf(parsed), sentAt };
+  return { events: [parsed], apiKey: keyOf(parsed), mixedKeys: false, sentAt };
 }
 
 /**
@@ -82,6 +79,13 @@ export function normalizeEvent(raw: unknown): unknown {
     delete (rest as Properties)['uuid'];
   }
   return rest;
+}
+
+function keyAmong(
+  events: readonly unknown[]
+): Pick<Envelope, 'apiKey' | 'mixedKeys'> {
+  const keys = new Set(events.map(keyOf).filter(key => key !== undefined));
+  return { apiKey: [...keys][0], mixedKeys: keys.size > 1 };
 }
 
 function keyOf(value: unknown): string | undefined {

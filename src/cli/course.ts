@@ -1,0 +1,270 @@
+/** `course add`, `course set`, `course list`: courses and their settings. */
+import {
+  parseCourseFile,
+  publicSettings,
+  type Course
+} from '../relay/courses/courseFile.js';
+import {
+  addCourse,
+  setCourse,
+  type CourseChanges
+} from '../relay/courses/editCourses.js';
+import { ENV_PREFIX } from '../relay/config/options.js';
+import { address, projectKey } from '../relay/config/kinds.js';
+import { readIfThere } from '../relay/files.js';
+import {
+  columns,
+  JSON_OPTION,
+  PLACE_OPTIONS,
+  UsageError,
+  type Command,
+  type CommandOption,
+  type Invocation
+} from './command.js';
+import { handOver, KEY_FILE_OPTION } from './keyOutput.js';
+import { findPlace } from './place.js';
+
+const SETTINGS = {
+  title: { value: 'TEXT', meaning: 'Name for people' },
+  level: {
+    value: 'LEVEL',
+    meaning:
+      'What is collected: outcomes (no code, no error messages; the default), code, or full'
+  },
+  consent: {
+    value: 'MODE',
+    meaning:
+      'notice (students are told; the default) or opt-in (nothing leaves before they agree)'
+  },
+  identity: {
+    value: 'MODE',
+    meaning: 'names (the default); pseudonyms are refused by this version'
+  },
+  receiver: {
+    value: 'TEXT',
+    meaning: 'Who receives the data, as the notice says; the title by default'
+  },
+  'retention-days': {
+    value: 'DAYS',
+    meaning:
+      'How long the data are kept, as the notice says; 365 by default, or none'
+  },
+  contact: {
+    value: 'TEXT',
+    meaning: 'Whom students can ask, as the notice says; or none'
+  },
+  'posthog-host': {
+    value: 'URL',
+    meaning: "The course's own PostHog, together with one of the next two"
+  },
+  'posthog-key-env': {
+    value: 'NAME',
+    meaning: 'Variable that holds the project key when the relay starts'
+  },
+  'posthog-key': {
+    value: 'KEY',
+    meaning: 'The project key itself; kept in the data folder'
+  },
+  posthog: {
+    value: 'WHICH',
+    meaning: "relay (the relay's own project; the default) or off (no PostHog)"
+  },
+  simulated: {
+    value: 'YES/NO',
+    meaning: 'Whether its events are made up, and never mixed with real ones'
+  }
+} as const satisfies Record<string, CommandOption>;
+
+export const courseAddCommand: Command = {
+  name: 'course add',
+  summary: 'Add a course and print its key, once',
+  args: ['course'],
+  options: {
+    ...SETTINGS,
+    ...KEY_FILE_OPTION,
+    ...PLACE_OPTIONS,
+    ...JSON_OPTION
+  },
+  examples: [
+    'course add python-101 --title "Python 101"',
+    'course add python-101 --title "Python 101" --level code --key-file python-101.key',
+    'course add demo --title "Demo" --posthog off --json'
+  ],
+  async run(invocation) {
+    const { args, options } = invocation;
+    const title = options['title'];
+    if (typeof title !== 'string') {
+      throw new UsageError(
+        `expected --title with the course's name for people, got none.`
+      );
+    }
+    const settings = { ...changesOf(options), title };
+    const { paths } = await findPlace(invocation);
+    await handOver(invocation, async () => {
+      const made = await addCourse(paths.courses, args['course']!, settings);
+      return {
+        ...made,
+        said: `Course ${made.course.id} is added.`,
+        json: publicSettings(made.course)
+      };
+    });
+  }
+};
+
+export const courseSetCommand: Command = {
+  name: 'course set',
+  summary: 'Change settings of a course; a running relay follows at once',
+  args: ['course'],
+  options: { ...SETTINGS, ...PLACE_OPTIONS, ...JSON_OPTION },
+  examples: [
+    'course set python-101 --level code',
+    'course set python-101 --posthog-host https://eu.i.posthog.com --posthog-key-env PYTHON_101_POSTHOG',
+    'course set python-101 --contact "ada@example.org" --retention-days 180'
+  ],
+  async run(invocation) {
+    const { args, options, print } = invocation;
+    const changes = changesOf(options);
+    if (Object.keys(changes).length === 0) {
+      throw new UsageError(
+        `expected at least one setting to change, such as --level code, got none.`
+      );
+    }
+    const { paths } = await findPlace(invocation);
+    const course = await setCourse(paths.courses, args['course']!, changes);
+    print(
+      options['json'] === true
+        ? JSON.stringify(shown(course))
+        : `Course ${course.id} is changed (version ${course.version}).`
+    );
+  }
+};
+
+export const courseListCommand: Command = {
+  name: 'course list',
+  summary: 'List the courses',
+  args: [],
+  options: { ...PLACE_OPTIONS, ...JSON_OPTION },
+  examples: ['course list', 'course list --json'],
+  async run(invocation) {
+    const { options, print } = invocation;
+    const { paths } = await findPlace(invocation);
+    const { courses } = parseCourseFile(
+      await readIfThere(paths.courses),
+      paths.courses
+    );
+    if (options['json'] === true) {
+      print(JSON.stringify(courses.map(shown)));
+    } else if (courses.length === 0) {
+      print('There is no course yet. Add one: course add ID --title "…"');
+    } else {
+      columns(
+        courses.map(course => [
+          course.id,
+          `${course.title} (level ${course.level}, consent ${course.consent}${course.simulated === true ? ', simulated' : ''})`
+        ])
+      ).forEach(print);
+    }
+  }
+};
+
+/** A course as programs see it: everything but secrets. */
+function shown(course: Course): Record<string, unknown> {
+  const { posthog } = course;
+  return {
+    ...publicSettings(course),
+    simulated: course.simulated === true,
+    posthog:
+      posthog === undefined
+        ? 'relay'
+        : posthog === 'off'
+          ? 'off'
+          : { host: posthog.host, apiKeyEnv: posthog.apiKeyEnv ?? null }
+  };
+}
+
+function changesOf(options: Invocation['options']): CourseChanges {
+  const text = (name: string): string | undefined =>
+    options[name] as string | undefined;
+  const simulated = text('simulated');
+  if (simulated !== undefined && simulated !== 'yes' && simulated !== 'no') {
+    throw new UsageError(
+      `--simulated: expected yes or no, got ${JSON.stringify(simulated)}.`
+    );
+  }
+  const notice = without({
+    receiver: text('receiver'),
+    retention_days: orNone(text('retention-days'), Number),
+    contact: orNone(text('contact'), String)
+  });
+  return without({
+    title: text('title'),
+    level: text('level') as CourseChanges['level'],
+    consent: text('consent') as CourseChanges['consent'],
+    identity: text('identity'),
+    posthog: postHogOf(text),
+    simulated: simulated === undefined ? undefined : simulated === 'yes',
+    notice: Object.keys(notice).length > 0 ? notice : undefined
+  }) as CourseChanges;
+}
+
+function postHogOf(
+  text: (name: string) => string | undefined
+): CourseChanges['posthog'] {
+  const host = text('posthog-host');
+  const apiKey = text('posthog-key');
+  const apiKeyEnv = text('posthog-key-env');
+  const which = text('posthog');
+  if (which !== undefined && which !== 'off' && which !== 'relay') {
+    throw new UsageError(
+      `--posthog: expected relay or off, got ${JSON.stringify(which)}. A project of its own is given by --posthog-host.`
+    );
+  }
+  if (host === undefined && apiKey === undefined && apiKeyEnv === undefined) {
+    return which;
+  }
+  if (
+    which !== undefined ||
+    host === undefined ||
+    (apiKey === undefined) === (apiKeyEnv === undefined)
+  ) {
+    throw new UsageError(
+      'a PostHog of its own: expected --posthog-host with either --posthog-key-env or --posthog-key.'
+    );
+  }
+  const url = address('https://eu.i.posthog.com');
+  const read = url.read(host);
+  if (read === undefined) {
+    throw new UsageError(
+      `--posthog-host: expected ${url.expected}, got ${JSON.stringify(host)}.`
+    );
+  }
+  if (apiKeyEnv !== undefined) {
+    if (!/^[A-Za-z_]\w*$/.test(apiKeyEnv) || apiKeyEnv.startsWith(ENV_PREFIX)) {
+      throw new UsageError(
+        `--posthog-key-env: expected the name of a variable that does not begin with ${ENV_PREFIX}, got ${JSON.stringify(apiKeyEnv)}.`
+      );
+    }
+    return { host: read, apiKeyEnv };
+  }
+  if (projectKey().read(apiKey) === undefined) {
+    throw new UsageError(`--posthog-key: expected ${projectKey().expected}.`);
+  }
+  return { host: read, apiKey: apiKey! };
+}
+
+function orNone<T>(
+  given: string | undefined,
+  read: (text: string) => T
+): T | null | undefined {
+  return given === undefined
+    ? undefined
+    : given === 'none'
+      ? null
+      : read(given);
+}
+
+function without<T extends Record<string, unknown>>(values: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined)
+  ) as Partial<T>;
+}

@@ -1,0 +1,168 @@
+/** Finds the command that the arguments name, runs it, and says in one line what went wrong. */
+import { parseArgs } from 'node:util';
+import { ConfigError } from '../relay/config/resolve.js';
+import { CourseFileError } from '../relay/courses/courseFile.js';
+import { CourseError } from '../relay/courses/editCourses.js';
+import { VERSION } from '../relay/version.js';
+import {
+  CommandError,
+  helpOf,
+  helpOfAll,
+  PROGRAM,
+  UsageError,
+  usageOf,
+  type Command,
+  type Invocation
+} from './command.js';
+import {
+  courseAddCommand,
+  courseListCommand,
+  courseSetCommand
+} from './course.js';
+import { keyAddCommand, keyListCommand, keyRevokeCommand } from './key.js';
+import { linkCommand } from './link.js';
+import { relayCommand } from './relay.js';
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  relayCommand,
+  linkCommand,
+  courseAddCommand,
+  courseSetCommand,
+  courseListCommand,
+  keyAddCommand,
+  keyRevokeCommand,
+  keyListCommand
+];
+
+/** Where a run writes to. */
+export interface Terminal {
+  out: (line: string) => void;
+  err: (line: string) => void;
+}
+
+/**
+ * Runs the program.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 called in a way that cannot work. Never rejects.
+ */
+export async function run(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal
+): Promise<number> {
+  let command: Command | undefined;
+  try {
+    const first = argv[0];
+    if (first === '--version') {
+      terminal.out(VERSION);
+      return 0;
+    }
+    if (first === undefined || first === '--help' || first === 'help') {
+      terminal.out(helpOfAll(COMMANDS));
+      return first === undefined ? 2 : 0;
+    }
+    command = find(argv);
+    const rest = argv.slice(command.name.split(' ').length);
+    if (rest.includes('--help') || rest.includes('-h')) {
+      terminal.out(helpOf(command));
+      return 0;
+    }
+    await command.run(parse(command, rest, env, terminal));
+    return 0;
+  } catch (error) {
+    const { code, lines } = explain(error, command);
+    lines.forEach(terminal.err);
+    return code;
+  }
+}
+
+function find(argv: readonly string[]): Command {
+  const found = COMMANDS.find(({ name }) =>
+    name.split(' ').every((word, index) => argv[index] === word)
+  );
+  if (found) {
+    return found;
+  }
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${argv[0]} `));
+  throw new UsageError(
+    group.length > 0
+      ? `expected ${group.map(({ name }) => name).join(', ')}, got ${JSON.stringify(argv.slice(0, 2).join(' '))}.`
+      : `expected a command (${COMMANDS.map(({ name }) => name).join(', ')}), got ${JSON.stringify(argv[0])}.`
+  );
+}
+
+function parse(
+  command: Command,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal
+): Invocation {
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: Object.fromEntries(
+        Object.entries(command.options).map(([name, { value }]) => [
+          name,
+          { type: value === undefined ? 'boolean' : 'string' } as const
+        ])
+      )
+    });
+  } catch (error) {
+    // The first sentence; the rest explains how to pass an argument that begins with a dash.
+    const [problem] = (error as Error).message.split('. ');
+    throw new UsageError(`${problem!.replace(/\.$/, '')}.`);
+  }
+  const { positionals, values } = parsed;
+  if (positionals.length !== command.args.length) {
+    const expected =
+      command.args.map(arg => arg.toUpperCase()).join(' ') || 'no argument';
+    throw new UsageError(
+      `expected ${expected}, got ${positionals.map(text => JSON.stringify(text)).join(' ') || 'none'}.`
+    );
+  }
+  return {
+    args: Object.fromEntries(
+      command.args.map((name, index) => [name, positionals[index]!])
+    ),
+    options: values as Invocation['options'],
+    env,
+    print: terminal.out
+  };
+}
+
+/** What to say of a failure, and the exit code. */
+function explain(
+  error: unknown,
+  command: Command | undefined
+): { code: number; lines: string[] } {
+  if (error instanceof UsageError) {
+    return {
+      code: 2,
+      lines: [
+        `${PROGRAM}: ${error.message}`,
+        command
+          ? `Usage: ${usageOf(command)}\n${PROGRAM} ${command.name} --help says more.`
+          : `${PROGRAM} --help shows all commands.`
+      ]
+    };
+  }
+  if (error instanceof ConfigError) {
+    return {
+      code: 2,
+      lines: error.problems.map(problem => `${PROGRAM}: ${problem}`)
+    };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const known =
+    error instanceof CommandError ||
+    error instanceof CourseError ||
+    error instanceof CourseFileError;
+  const lines = [`${PROGRAM}: ${message}`];
+  if (!known && error instanceof Error && process.env['NODE_DEBUG']) {
+    lines.push(error.stack ?? '');
+  }
+  return { code: 1, lines };
+}

@@ -1,0 +1,177 @@
+/** What instructors' browsers ask for: the login, the page with its files, and the answers behind the login. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { CourseSummary } from '../../api/index.js';
+import type { InsightsSink } from '../../sinks/index.js';
+import type { CourseStore } from '../courses/courseStore.js';
+import { RelayError } from '../errors.js';
+import { useLinkToken } from '../login/links.js';
+import {
+  NO_PAGE_PAGE,
+  PLAIN_PAGE_CSP,
+  USED_LINK_PAGE
+} from '../login/pages.js';
+import { sessionCookie, sessionOf, type Sessions } from '../login/sessions.js';
+import type { LiveStreams } from './live.js';
+import type { StaticFiles } from './staticFiles.js';
+
+/** What the routes need. */
+export interface PageParts {
+  courses: Pick<CourseStore, 'all' | 'course'>;
+  insights: InsightsSink;
+  sessions: Sessions;
+  streams: LiveStreams;
+  page: StaticFiles;
+  /** File of the links' tokens. */
+  links: string;
+  /** Prefix of all routes with slashes at both ends. */
+  root: string;
+  /** Whether browsers come by https. */
+  secure: boolean;
+}
+
+/** The page's own files and nothing else. */
+export const PAGE_CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/** Adds the routes. */
+export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
+  const { courses, insights, sessions, streams, page } = parts;
+
+  const isLoggedIn = (request: FastifyRequest): boolean =>
+    sessions.has(sessionOf(request.headers.cookie));
+
+  async function requireLogin(request: FastifyRequest): Promise<void> {
+    if (!isLoggedIn(request)) {
+      throw new RelayError('login_required');
+    }
+  }
+
+  app.get('/login', async (request, reply) => {
+    if (request.method === 'HEAD') {
+      // Programs look at links before people open them.
+      return reply.code(200).send();
+    }
+    if (/prefetch|preview/.test(purposeOf(request))) {
+      return reply.code(503).send();
+    }
+    const { token } = request.query as { token?: unknown };
+    if (
+      typeof token === 'string' &&
+      token !== '' &&
+      (await useLinkToken(parts.links, token))
+    ) {
+      const value = await sessions.open();
+      return reply
+        .header('set-cookie', sessionCookie(value, parts.root, parts.secure))
+        .redirect(parts.root, 303);
+    }
+    return isLoggedIn(request)
+      ? reply.redirect(parts.root, 303)
+      : sendPlainPage(reply, 403, USED_LINK_PAGE);
+  });
+
+  app.get('/api/v1/courses', { preHandler: requireLogin }, () =>
+    courses.all().map(({ id, title }): CourseSummary => ({ course: id, title }))
+  );
+
+  app.get('/api/v1/snapshot', { preHandler: requireLogin }, request => {
+    const id = courseOf(request);
+    const snapshot = insights.snapshot(id);
+    if (!snapshot) {
+      throw new RelayError('unknown_course', { given: JSON.stringify(id) });
+    }
+    return snapshot;
+  });
+
+  app.get('/api/v1/live', { preHandler: requireLogin }, (request, reply) => {
+    const id = courseOf(request);
+    if (!courses.course(id)) {
+      throw new RelayError('unknown_course', { given: JSON.stringify(id) });
+    }
+    if (request.method === 'HEAD') {
+      return reply.type('text/event-stream').send();
+    }
+    const headers = reply.getHeaders();
+    reply.hijack();
+    reply.raw.writeHead(200, {
+      ...(headers as Record<string, string>),
+      'x-request-id': request.id,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      // Proxies such as nginx would hold events back.
+      'x-accel-buffering': 'no'
+    });
+    if (!streams.stream(reply.raw, insights, id)) {
+      reply.raw.end();
+    }
+    return reply;
+  });
+
+  app.get('/', (_request, reply) => {
+    const index = page.get('index.html');
+    return index
+      ? sendFile(reply, index, 'no-cache')
+      : sendPlainPage(reply, 503, NO_PAGE_PAGE);
+  });
+
+  app.get('/*', (request, reply) => {
+    const name = (request.params as { '*': string })['*'];
+    const file = page.get(name);
+    if (!file) {
+      throw new RelayError('not_found', {
+        path: JSON.stringify(`/${name}`.slice(0, 100))
+      });
+    }
+    // Names below assets/ change with their content.
+    return sendFile(
+      reply,
+      file,
+      name.startsWith('assets/')
+        ? 'public, max-age=31536000, immutable'
+        : 'no-cache'
+    );
+  });
+}
+
+function sendFile(
+  reply: FastifyReply,
+  file: { type: string; bytes: Buffer },
+  caching: string
+): FastifyReply {
+  return reply
+    .headers({
+      'content-security-policy': PAGE_CSP,
+      'cache-control': caching
+    })
+    .type(file.type)
+    .send(file.bytes);
+}
+
+function sendPlainPage(
+  reply: FastifyReply,
+  status: number,
+  html: string
+): FastifyReply {
+  return reply
+    .code(status)
+    .header('content-security-policy', PLAIN_PAGE_CSP)
+    .type('text/html; charset=utf-8')
+    .send(html);
+}
+
+/** Why a browser asks, where it is not because somebody opened the page. */
+function purposeOf(request: FastifyRequest): string {
+  return [
+    request.headers['sec-purpose'],
+    request.headers['purpose'],
+    request.headers['x-moz'],
+    request.headers['x-purpose']
+  ]
+    .join(' ')
+    .toLowerCase();
+}
+
+function courseOf(request: FastifyRequest): string {
+  const { course } = request.query as { course?: unknown };
+  return typeof course === 'string' ? course.slice(0, 100) : '';
+}

@@ -1,0 +1,88 @@
+/** The routes beside the door: health, the course for clients, and everything behind the page. */
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { SinkStatus } from '../api/index.js';
+import { addCourseRoute } from './api/courseRoute.js';
+import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
+import type { CourseStore } from './courses/courseStore.js';
+import { RelayError, RETRY_AFTER_S } from './errors.js';
+import { pathOf, requestId } from './http.js';
+import type { LogStatus } from './log/types.js';
+import { VERSION } from './version.js';
+
+/** What `GET /readyz` says. */
+export interface Readiness {
+  status: 'ready' | 'starting' | 'stopping' | 'unavailable';
+  version: string;
+  /** Null before the log is open. */
+  log: (LogStatus & { writable: boolean; problem: string | null }) | null;
+  sinks: SinkStatus[];
+}
+
+/** What the routes need. */
+export interface AppParts extends PageParts {
+  courses: CourseStore;
+  /** Prefix of all routes: empty, or with a slash before and none behind. */
+  prefix: string;
+  readiness: () => Readiness;
+  onError: (id: string, error: Error) => void;
+}
+
+/** The app; it listens to nothing by itself. */
+export function createApp(parts: AppParts): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    genReqId: () => requestId(),
+    rewriteUrl: request => {
+      const url = request.url ?? '/';
+      const query = url.indexOf('?');
+      return pathOf(url, parts.prefix) + (query < 0 ? '' : url.slice(query));
+    },
+    bodyLimit: 64 * 1024,
+    // Closing waits for requests in flight; the relay ends the streams itself.
+    forceCloseConnections: false
+  });
+
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'x-frame-options': 'DENY',
+      'cache-control': 'no-store'
+    });
+    done();
+  });
+
+  app.setErrorHandler((error: FastifyError | RelayError, request, reply) => {
+    const known =
+      error instanceof RelayError ? error : ofFramework(error, request.id);
+    if (known.code === 'internal_error') {
+      parts.onError(request.id, error);
+    }
+    if (known.status === 503) {
+      reply.header('retry-after', String(RETRY_AFTER_S));
+    }
+    return reply.code(known.status).send(known.body());
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = JSON.stringify(request.url.split('?')[0]!.slice(0, 100));
+    const error = new RelayError('not_found', { path });
+    return reply.code(404).send(error.body());
+  });
+
+  app.get('/healthz', () => ({ status: 'alive', version: VERSION }));
+  app.get('/readyz', (_request, reply) => {
+    const readiness = parts.readiness();
+    return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness);
+  });
+  addCourseRoute(app, parts.courses);
+  addPageRoutes(app, parts);
+  return app;
+}
+
+/** The framework's own refusals (an address it cannot read, a body nobody wants) are the client's doing. */
+function ofFramework(error: FastifyError, id: string): RelayError {
+  return error.statusCode !== undefined && error.statusCode < 500
+    ? new RelayError('not_found', { path: 'this address' })
+    : new RelayError('internal_error', { id });
+}

@@ -1,0 +1,93 @@
+/** Kinds of option values: how each is read from text or TOML, and what is expected of it. */
+
+/** Reads a value as it stands in a flag, a variable (always text) or TOML. */
+export interface Kind<T> {
+  /** Completes "expected …". */
+  expected: string;
+  /** Placeholder in help texts. */
+  placeholder: string;
+  /** Undefined where the value cannot be taken. */
+  read(given: unknown): T | undefined;
+}
+
+/** Text that is not empty. */
+export function text(expected: string, placeholder: string): Kind<string> {
+  return {
+    expected,
+    placeholder,
+    read: given =>
+      typeof given === 'string' && given.trim() !== ''
+        ? given.trim()
+        : undefined
+  };
+}
+
+/** A whole number between two bounds, both included. */
+export function integer(
+  min: number,
+  max: number,
+  placeholder: string
+): Kind<number> {
+  return {
+    expected: `a whole number from ${min} to ${max}`,
+    placeholder,
+    read: given => {
+      const value =
+        typeof given === 'string' && /^\d+$/.test(given.trim())
+          ? Number(given)
+          : typeof given === 'bigint'
+            ? Number(given)
+            : given;
+      return Number.isSafeInteger(value) &&
+        (value as number) >= min &&
+        (value as number) <= max
+        ? (value as number)
+        : undefined;
+    }
+  };
+}
+
+/** One of a few words. */
+export function choice<const T extends string>(
+  words: readonly T[],
+  placeholder: string
+): Kind<T> {
+  return {
+    expected: words.join(', '),
+    placeholder,
+    read: given => words.find(word => word === given)
+  };
+}
+
+/** An address of a service: http or https, without credentials, query or fragment; no slash at its end. */
+export function address(example: string): Kind<string> {
+  return {
+    expected: `an address such as ${example}`,
+    placeholder: 'URL',
+    read: given => {
+      if (typeof given !== 'string' || !URL.canParse(given.trim())) {
+        return undefined;
+      }
+      const url = new URL(given.trim());
+      return /^https?:$/.test(url.protocol) &&
+        url.username + url.password + url.search + url.hash === ''
+        ? url.href.replace(/\/+$/, '')
+        : undefined;
+    }
+  };
+}
+
+/** PostHog's project key. A personal key would let everyone read the project, so it is refused. */
+export function projectKey(): Kind<string> {
+  return {
+    expected:
+      "PostHog's project key (begins with phc_; not a personal key, which begins with phx_)",
+    placeholder: 'KEY',
+    read: given =>
+      typeof given === 'string' &&
+      /^[\x21-\x7e]{1,64}$/.test(given.trim()) &&
+      !given.trim().startsWith('phx_')
+        ? given.trim()
+        : undefined
+  };
+}

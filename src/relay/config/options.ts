@@ -1,0 +1,138 @@
+/** Every option of the relay: one table behind flags, environment, file, help texts and docs/configuration.md. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import {
+  address,
+  choice,
+  integer,
+  projectKey,
+  text,
+  type Kind
+} from './kinds.js';
+
+/** Complete configuration of a relay. */
+export interface RelayConfig {
+  host: string;
+  port: number;
+  data: string;
+  /** Null: the address that the relay listens on. */
+  'public-url': string | null;
+  'posthog-host': string;
+  'posthog-key': string | null;
+  'duplicate-window-days': number;
+  'segment-bytes': number;
+  'body-limit-bytes': number;
+  'decompressed-limit-bytes': number;
+  'body-timeout-seconds': number;
+  'log-level': 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/** Name of an option: its flag without dashes, its TOML key, and in capitals its variable. */
+export type OptionName = keyof RelayConfig;
+
+/** One option. */
+export interface Option<T> {
+  kind: Kind<NonNullable<T>>;
+  /** Value where none is given; computed at start. */
+  default: () => T;
+  /** The default in words, where it is not the value itself. */
+  defaultText?: string;
+  /** One sentence. */
+  meaning: string;
+  /** Never printed. */
+  secret?: true;
+}
+
+const MIB = 1024 * 1024;
+
+/** The table. */
+export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
+  host: {
+    kind: text('a host name or an IP address', 'HOST'),
+    default: () => '127.0.0.1',
+    meaning:
+      'Address to listen on; 0.0.0.0 listens on every network of the machine.'
+  },
+  port: {
+    kind: integer(0, 65_535, 'PORT'),
+    default: () => 7345,
+    meaning: 'Port to listen on; 0 takes a free one.'
+  },
+  data: {
+    kind: text('a folder', 'FOLDER'),
+    default: dataHome,
+    defaultText: '~/.local/share/ipynb-telemetry',
+    meaning: 'Folder of everything that is kept; made if need be.'
+  },
+  'public-url': {
+    kind: address('https://hub.example.org/telemetry'),
+    default: () => null,
+    defaultText: 'the address listened on',
+    meaning:
+      'Address under which browsers reach the relay behind a proxy; its path is the prefix of every route.'
+  },
+  'posthog-host': {
+    kind: address('https://eu.i.posthog.com'),
+    default: () => 'https://us.i.posthog.com',
+    meaning: 'PostHog for the courses that name none of their own.'
+  },
+  'posthog-key': {
+    kind: projectKey(),
+    default: () => null,
+    defaultText: 'none: nothing is sent to PostHog',
+    meaning: 'Project key of that PostHog; better given by variable or file.',
+    secret: true
+  },
+  'duplicate-window-days': {
+    kind: integer(1, 90, 'DAYS'),
+    default: () => 7,
+    meaning:
+      'How long the door remembers ids, so that an event that is sent again counts once.'
+  },
+  'segment-bytes': {
+    kind: integer(64 * 1024, 1024 * MIB, 'BYTES'),
+    default: () => 16 * MIB,
+    meaning: 'Size at which the event log begins a new file.'
+  },
+  'body-limit-bytes': {
+    kind: integer(1024, 100 * MIB, 'BYTES'),
+    default: () => 20 * MIB,
+    meaning: 'Largest request body as it is received.'
+  },
+  'decompressed-limit-bytes': {
+    kind: integer(1024, 100 * MIB, 'BYTES'),
+    default: () => 100 * MIB,
+    meaning: 'Largest request body after decompression.'
+  },
+  'body-timeout-seconds': {
+    kind: integer(1, 600, 'SECONDS'),
+    default: () => 30,
+    meaning: 'How long a request body may take to arrive.'
+  },
+  'log-level': {
+    kind: choice(['debug', 'info', 'warn', 'error', 'silent'], 'LEVEL'),
+    default: () => 'info',
+    meaning: 'What the relay writes about itself to standard error.'
+  }
+};
+
+/** Names in the order of the documentation. */
+export const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[];
+
+/** Prefix of all variables. */
+export const ENV_PREFIX = 'IPYNB_TELEMETRY_';
+
+/** The variable of an option. */
+export function variableOf(option: string): string {
+  return ENV_PREFIX + option.replaceAll('-', '_').toUpperCase();
+}
+
+function dataHome(): string {
+  const base = process.env['XDG_DATA_HOME'];
+  return join(
+    base !== undefined && base.startsWith('/')
+      ? base
+      : join(homedir(), '.local', 'share'),
+    'ipynb-telemetry'
+  );
+}

@@ -1,0 +1,189 @@
+/** The content of courses.json: courses, their settings, and the keys that write into them. */
+import type { CourseSettings, PrivacyLevel } from '../../events/index.js';
+
+/** Where a course's events go on to; `off`: to no PostHog at all. */
+export type CoursePostHog =
+  | 'off'
+  | {
+      host: string;
+      /** The project's key, or … */
+      apiKey?: string;
+      /** … the name of the variable that holds it. */
+      apiKeyEnv?: string;
+    };
+
+/** A course as it is kept. */
+export interface Course {
+  id: string;
+  title: string;
+  level: PrivacyLevel;
+  consent: CourseSettings['consent'];
+  identity: 'names';
+  notice: CourseSettings['notice'];
+  /** Own destination; without it the relay's. */
+  posthog?: CoursePostHog;
+  /** Counts the changes of the settings. */
+  version: number;
+  /** Its events are made up. They go to PostHog only where the course names one. */
+  simulated?: boolean;
+}
+
+/** A key as it is kept: never in plain text. */
+export interface CourseKey {
+  id: string;
+  kind: 'write';
+  sha256: string;
+  course: string;
+  /** ISO 8601 UTC. */
+  created: string;
+  revoked?: string;
+  label?: string;
+}
+
+/** All of the file. Members that a later version added are kept when it is written again. */
+export interface CourseFile {
+  courses: Course[];
+  keys: CourseKey[];
+}
+
+/** Raised for a courses.json that cannot be used; says where and why. */
+export class CourseFileError extends Error {
+  readonly code = 'bad_courses_file';
+
+  constructor(file: string, problem: string) {
+    super(`${file}: ${problem}`);
+    this.name = 'CourseFileError';
+  }
+}
+
+/** Ids appear in addresses and file names. */
+export const COURSE_ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+export const LEVELS = ['outcomes', 'code', 'full'] as const;
+export const CONSENTS = ['notice', 'opt-in'] as const;
+
+/** A new course with the defaults of every setting. */
+export function newCourse(id: string, title: string): Course {
+  return {
+    id,
+    title,
+    level: 'outcomes',
+    consent: 'notice',
+    identity: 'names',
+    notice: { receiver: title, retention_days: 365, contact: null },
+    version: 1
+  };
+}
+
+/** The public part of a course's settings. */
+export function publicSettings(course: Course): CourseSettings {
+  const { id, title, version, level, consent, identity, notice } = course;
+  return { course: id, title, version, level, consent, identity, notice };
+}
+
+/**
+ * Reads the file's text; no text means no courses.
+ *
+ * @throws CourseFileError if it is not what this relay can work with.
+ */
+export function parseCourseFile(
+  text: string | undefined,
+  file: string
+): CourseFile {
+  if (text === undefined) {
+    return { courses: [], keys: [] };
+  }
+  const fail = (problem: string): never => {
+    throw new CourseFileError(file, problem);
+  };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return fail('expected JSON, got something else. Restore it from a backup.');
+  }
+  const { courses, keys } = (value ?? {}) as Partial<CourseFile>;
+  if (!Array.isArray(courses) || !Array.isArray(keys)) {
+    return fail('expected {"courses": […], "keys": […]}');
+  }
+  for (const course of courses) {
+    const problem = problemOf(course);
+    if (problem) {
+      fail(`course ${JSON.stringify(course?.id)}: ${problem}`);
+    }
+  }
+  for (const key of keys) {
+    if (
+      !/^[0-9a-f]{64}$/.test(String(key?.sha256)) ||
+      typeof key.course !== 'string' ||
+      typeof key.id !== 'string'
+    ) {
+      fail(`key ${JSON.stringify(key?.id)}: expected id, course and sha256`);
+    }
+  }
+  return value as CourseFile;
+}
+
+/** What is wrong with a course's settings; null where nothing is. */
+export function problemOf(course: Course): string | null {
+  const expected = (field: string, what: string, got: unknown): string =>
+    `${field}: expected ${what}, got ${JSON.stringify(got)}`;
+  if (typeof course.id !== 'string' || !COURSE_ID.test(course.id)) {
+    return expected(
+      'id',
+      'lower-case letters, digits, dot, dash and underscore, 64 at most',
+      course.id
+    );
+  }
+  if (typeof course.title !== 'string' || course.title.trim() === '') {
+    return expected('title', 'text', course.title);
+  }
+  if (!LEVELS.includes(course.level)) {
+    return expected('level', LEVELS.join(', '), course.level);
+  }
+  if (!CONSENTS.includes(course.consent)) {
+    return expected('consent', CONSENTS.join(', '), course.consent);
+  }
+  if (course.identity !== 'names') {
+    return expected(
+      'identity',
+      'names (this version cannot replace names by pseudonyms yet, and does not pretend to)',
+      course.identity
+    );
+  }
+  const { receiver, retention_days, contact } = course.notice ?? {};
+  if (
+    typeof receiver !== 'string' ||
+    !(retention_days === null || isCount(retention_days)) ||
+    !(contact === null || typeof contact === 'string')
+  ) {
+    return expected(
+      'notice',
+      '{receiver, retention_days, contact}',
+      course.notice
+    );
+  }
+  if (!isCount(course.version)) {
+    return expected('version', 'a whole number from 1', course.version);
+  }
+  return problemOfPostHog(course.posthog);
+}
+
+function problemOfPostHog(posthog: unknown): string | null {
+  if (posthog === undefined || posthog === 'off') {
+    return null;
+  }
+  const { host, apiKey, apiKeyEnv } = (posthog ?? {}) as Record<
+    string,
+    unknown
+  >;
+  if (typeof host !== 'string' || !/^https?:\/\//.test(host)) {
+    return 'posthog.host: expected an address such as https://eu.i.posthog.com';
+  }
+  return (typeof apiKey === 'string') === (typeof apiKeyEnv === 'string')
+    ? 'posthog: expected either apiKey or apiKeyEnv'
+    : null;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}

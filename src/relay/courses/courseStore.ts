@@ -1,0 +1,140 @@
+/** The running relay's view of courses.json: what another process changes there holds a moment later. */
+import { readFileSync, statSync } from 'node:fs';
+import { hashSecret, isKey, sameHash } from './keys.js';
+import {
+  parseCourseFile,
+  type Course,
+  type CourseFile,
+  type CourseKey
+} from './courseFile.js';
+
+/** Whom a key belongs to. */
+export type KeyHolder =
+  | { kind: 'known'; key: CourseKey; course: Course }
+  | { kind: 'revoked' }
+  | { kind: 'unknown' };
+
+/** Courses and keys by what requests know of them. */
+export interface CourseStore {
+  /** Judges a key in plain text. */
+  holderOf(key: string): KeyHolder;
+  course(id: string): Course | undefined;
+  all(): readonly Course[];
+  /** Grows by one whenever the courses change. */
+  readonly revision: number;
+}
+
+/** Longest time in which a change of the file may go unnoticed. */
+export const RECHECK_MS = 100;
+
+/**
+ * Opens the file, which need not exist yet.
+ *
+ * @param onProblem told once of each content that cannot be used; the last good one stays in force.
+ * @throws CourseFileError if what is there at the start cannot be used.
+ */
+export function openCourseStore(
+  file: string,
+  onProblem: (error: Error) => void
+): CourseStore {
+  return new FileCourseStore(file, onProblem);
+}
+
+class FileCourseStore implements CourseStore {
+  #revision = 0;
+  #courses = new Map<string, Course>();
+  #keys = new Map<string, CourseKey>();
+  #mark = '';
+  #checkedAt = 0;
+
+  constructor(
+    private readonly file: string,
+    private readonly onProblem: (error: Error) => void
+  ) {
+    this.#mark = this.#look();
+    this.#load();
+    this.#checkedAt = performance.now();
+  }
+
+  get revision(): number {
+    this.#recheck(RECHECK_MS);
+    return this.#revision;
+  }
+
+  holderOf(key: string): KeyHolder {
+    if (!isKey(key)) {
+      return { kind: 'unknown' };
+    }
+    const hash = hashSecret(key);
+    this.#recheck(RECHECK_MS);
+    if (!this.#keys.has(hash)) {
+      // It may have been made this very moment.
+      this.#recheck(0);
+    }
+    const found = this.#keys.get(hash);
+    if (!found || !sameHash(found.sha256, hash)) {
+      return { kind: 'unknown' };
+    }
+    if (found.revoked !== undefined) {
+      return { kind: 'revoked' };
+    }
+    const course = this.#courses.get(found.course);
+    return course ? { kind: 'known', key: found, course } : { kind: 'unknown' };
+  }
+
+  course(id: string): Course | undefined {
+    this.#recheck(RECHECK_MS);
+    return this.#courses.get(id);
+  }
+
+  all(): readonly Course[] {
+    this.#recheck(RECHECK_MS);
+    return [...this.#courses.values()];
+  }
+
+  /** Looking at the file's dates costs microseconds, and unlike a watcher misses nothing. */
+  #recheck(afterMs: number): void {
+    const now = performance.now();
+    if (now - this.#checkedAt < afterMs) {
+      return;
+    }
+    this.#checkedAt = now;
+    const mark = this.#look();
+    if (mark === this.#mark) {
+      return;
+    }
+    this.#mark = mark;
+    try {
+      if (mark === '') {
+        // Refusing every key makes clients throw their events away; a file may be gone by mistake.
+        throw new Error(`${this.file} is gone; the courses stay as they were.`);
+      }
+      this.#load();
+    } catch (error) {
+      this.onProblem(error as Error);
+    }
+  }
+
+  #look(): string {
+    const found = statSync(this.file, { throwIfNoEntry: false, bigint: true });
+    return found ? `${found.ino} ${found.mtimeNs} ${found.size}` : '';
+  }
+
+  #load(): void {
+    const content: CourseFile = parseCourseFile(read(this.file), this.file);
+    this.#courses = new Map(content.courses.map(course => [course.id, course]));
+    this.#keys = new Map(content.keys.map(key => [key.sha256, key]));
+    this.#revision += 1;
+  }
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
+  }
+}

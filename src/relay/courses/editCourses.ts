@@ -1,0 +1,180 @@
+/** Changes of courses and keys, as the command line makes them; safe beside a running relay and each other. */
+import { updateJson } from '../files.js';
+import {
+  newCourse,
+  parseCourseFile,
+  problemOf,
+  type Course,
+  type CourseFile,
+  type CoursePostHog,
+  type CourseKey
+} from './courseFile.js';
+import { hashSecret, mintKey, mintKeyId } from './keys.js';
+
+/** Raised for a change that cannot be made; the message says what to do instead. */
+export class CourseError extends Error {
+  constructor(
+    readonly code: 'exists' | 'unknown' | 'invalid' | 'revoked',
+    message: string
+  ) {
+    super(message);
+    this.name = 'CourseError';
+  }
+}
+
+/** Settings that can be given for a course. */
+export type CourseChanges = Partial<
+  Pick<Course, 'title' | 'level' | 'consent' | 'simulated'>
+> & {
+  /** `relay`: the relay's own project, as without this setting. */
+  posthog?: CoursePostHog | 'relay' | undefined;
+  /** Checked, so that what cannot be done is refused by name. */
+  identity?: string;
+  notice?: Partial<Course['notice']>;
+};
+
+/** A key that was just made; `secret` is nowhere else. */
+export interface MadeKey {
+  key: CourseKey;
+  secret: string;
+}
+
+/** Adds a course with its first key. */
+export async function addCourse(
+  file: string,
+  id: string,
+  changes: CourseChanges & { title: string }
+): Promise<{ course: Course } & MadeKey> {
+  const course = applied(newCourse(id, changes.title), {
+    ...changes,
+    notice: { receiver: changes.title, ...changes.notice }
+  });
+  const made = makeKey(id);
+  await edit(file, content => {
+    if (content.courses.some(other => other.id === id)) {
+      throw new CourseError(
+        'exists',
+        `there is a course "${id}" already. Change it with \`course set ${id}\`, or make a further key with \`key add ${id}\`.`
+      );
+    }
+    content.courses.push(course);
+    content.keys.push(made.key);
+  });
+  return { course, ...made };
+}
+
+/** Changes a course's settings. A changed version tells clients to ask again. */
+export async function setCourse(
+  file: string,
+  id: string,
+  changes: CourseChanges
+): Promise<Course> {
+  let course: Course | undefined;
+  await edit(file, content => {
+    const index = content.courses.findIndex(other => other.id === id);
+    const old = content.courses[index];
+    if (!old) {
+      throw unknownCourse(id, content);
+    }
+    course = { ...applied(old, changes), version: old.version + 1 };
+    content.courses[index] = course;
+  });
+  return course!;
+}
+
+/** Makes a further key for a course. */
+export async function addKey(
+  file: string,
+  course: string,
+  label?: string
+): Promise<MadeKey> {
+  const made = makeKey(course, label);
+  await edit(file, content => {
+    if (!content.courses.some(other => other.id === course)) {
+      throw unknownCourse(course, content);
+    }
+    content.keys.push(made.key);
+  });
+  return made;
+}
+
+/** Takes a key's right to write, by its id. */
+export async function revokeKey(file: string, id: string): Promise<CourseKey> {
+  let revoked: CourseKey | undefined;
+  await edit(file, content => {
+    revoked = content.keys.find(key => key.id === id);
+    if (!revoked) {
+      throw new CourseError(
+        'unknown',
+        `expected the id of a key, got "${id}". \`key list\` shows them.`
+      );
+    }
+    if (revoked.revoked !== undefined) {
+      throw new CourseError(
+        'revoked',
+        `key ${id} was revoked already, at ${revoked.revoked}.`
+      );
+    }
+    revoked.revoked = new Date().toISOString();
+  });
+  return revoked!;
+}
+
+function edit(
+  file: string,
+  change: (content: CourseFile) => void
+): Promise<void> {
+  return updateJson(
+    file,
+    text => parseCourseFile(text, file),
+    content => {
+      change(content);
+      return content;
+    }
+  );
+}
+
+function applied(course: Course, changes: CourseChanges): Course {
+  const { notice, ...rest } = changes;
+  const given = Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => value !== undefined)
+  );
+  const next = {
+    ...course,
+    ...given,
+    notice: { ...course.notice, ...notice }
+  } as Course;
+  if (changes.posthog === 'relay') {
+    delete next.posthog;
+  }
+  const problem = problemOf(next);
+  if (problem) {
+    throw new CourseError('invalid', `${problem}.`);
+  }
+  return next;
+}
+
+function makeKey(course: string, label?: string): MadeKey {
+  const secret = mintKey();
+  return {
+    secret,
+    key: {
+      id: mintKeyId(),
+      kind: 'write',
+      sha256: hashSecret(secret),
+      course,
+      created: new Date().toISOString(),
+      ...(label === undefined ? {} : { label })
+    }
+  };
+}
+
+function unknownCourse(id: string, content: CourseFile): CourseError {
+  const known = content.courses.map(course => course.id).join(', ');
+  return new CourseError(
+    'unknown',
+    known === ''
+      ? `there is no course "${id}", nor any other. Add it with \`course add ${id} --title "…"\`.`
+      : `there is no course "${id}". There are: ${known}.`
+  );
+}

@@ -1,0 +1,76 @@
+/** When an event happened: the client's clock, set right once, at receipt. */
+
+/** Differences below this may be the network's delay as well as the clock's error, so they are let be. */
+export const MIN_SKEW_MS = 1_000;
+/** Beyond this, `sent_at` is rather from a body that was kept and sent again than from a wrong clock. */
+export const MAX_SKEW_MS = 24 * 3_600_000;
+/** Times further in the future are set to the receipt, as PostHog does. */
+export const MAX_AHEAD_MS = 23 * 3_600_000;
+
+/** A receipt, and what it says of the client's clock. */
+export interface Clock {
+  receivedMs: number;
+  /** Milliseconds by which the client's clock runs ahead; 0 where that is not known. */
+  skew: number;
+  /** Latest timestamp that is believed, as the client writes it. */
+  latest: string;
+}
+
+/** The clock of a client that sent at `sentAt` (ISO 8601), by its own account. */
+export function clockOf(sentAt: string | undefined, receivedMs: number): Clock {
+  const ahead = sentAt === undefined ? NaN : parseTime(sentAt) - receivedMs;
+  const skew =
+    Math.abs(ahead) >= MIN_SKEW_MS && Math.abs(ahead) <= MAX_SKEW_MS
+      ? ahead
+      : 0;
+  return {
+    receivedMs,
+    skew,
+    latest: new Date(receivedMs + MAX_AHEAD_MS + skew).toISOString()
+  };
+}
+
+/**
+ * The event's time where it is not simply its `timestamp` less the skew: an age in `offset`
+ * (milliseconds), a time without a zone (taken as UTC), or one too far in the future or before
+ * the year 0. Undefined where the timestamp can stand, or where there is none (that means the receipt).
+ */
+export function ownTime(
+  timestamp: string | undefined,
+  offset: unknown,
+  clock: Clock
+): string | undefined {
+  const { receivedMs, skew, latest } = clock;
+  if (typeof offset === 'number' && offset >= 0) {
+    return iso(receivedMs - offset, receivedMs);
+  }
+  if (timestamp === undefined) {
+    return undefined;
+  }
+  // Nearly all come as 2026-11-21T09:30:00.000Z, which sorts as text.
+  if (USUAL.test(timestamp) && timestamp <= latest) {
+    return undefined;
+  }
+  const time = parseTime(timestamp) - skew;
+  return ZONE.test(timestamp) && isSane(time, receivedMs)
+    ? undefined
+    : iso(time, receivedMs);
+}
+
+const USUAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const ZONE = /(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$/i;
+const YEAR_0 = Date.parse('0000-01-01T00:00:00.000Z');
+
+/** Milliseconds since 1970; NaN where the text is no time. Without a zone it is UTC, whatever this machine's is. */
+function parseTime(text: string): number {
+  const utc = ZONE.test(text) ? NaN : Date.parse(`${text}Z`);
+  return Number.isNaN(utc) ? Date.parse(text) : utc;
+}
+
+function isSane(ms: number, receivedMs: number): boolean {
+  return ms <= receivedMs + MAX_AHEAD_MS && ms >= YEAR_0;
+}
+
+function iso(ms: number, receivedMs: number): string {
+  return new Date(isSane(ms, receivedMs) ? ms : receivedMs).toISOString();
+}

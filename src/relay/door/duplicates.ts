@@ -1,0 +1,112 @@
+/** The door's memory of ids: tells an event that was sent again from a new one, for some days and in bounded memory. */
+import { createHash, randomBytes } from 'node:crypto';
+import { UuidTable, type Words } from './uuidTable.js';
+
+/** How much is remembered. */
+export interface DuplicateWindowOptions {
+  /** How long an id is remembered at least, as long as `maxIds` is not reached. */
+  days: number;
+  /** How many of the latest ids are remembered at least; at most twice as many. 2 million by default. */
+  maxIds?: number;
+}
+
+/** The ids that arrived lately, per course. */
+export interface DuplicateWindow {
+  /** Remembers an id; false if it is remembered already. */
+  add(course: string, uuid: string, nowMs: number): boolean;
+  /** Forgets an id whose event could not be kept. */
+  remove(course: string, uuid: string): void;
+  /** Ids remembered, and the memory they take. */
+  status(): { ids: number; bytes: number };
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Two tables follow each other: the older one is dropped once the younger has lived for the
+ * whole window, or is full. Looking up costs two probes, forgetting costs nothing.
+ */
+export function createDuplicateWindow({
+  days,
+  maxIds = 2_000_000
+}: DuplicateWindowOptions): DuplicateWindow {
+  const salt = randomBytes(16);
+  const salts = new Map<string, Words>();
+  let young = new UuidTable();
+  let old = new UuidTable();
+  let youngSince: number | undefined;
+
+  /** Courses do not share ids; the salt keeps one course's clients from aiming at another's. */
+  function saltOf(course: string): Words {
+    let words = salts.get(course);
+    if (!words) {
+      const hash = createHash('sha256').update(salt).update(course).digest();
+      words = [
+        hash.readUInt32LE(0),
+        hash.readUInt32LE(4),
+        hash.readUInt32LE(8),
+        hash.readUInt32LE(12)
+      ];
+      salts.set(course, words);
+    }
+    return words;
+  }
+
+  function idOf(course: string, uuid: string): Words {
+    const [s0, s1, s2, s3] = saltOf(course);
+    const a = (wordAt(uuid, 0, 4) ^ s0) >>> 0;
+    const b = (wordAt(uuid, 9, 14) ^ s1) >>> 0;
+    const c = (wordAt(uuid, 19, 24) ^ s2) >>> 0;
+    const d = (wordAt(uuid, 28, 32) ^ s3) >>> 0;
+    // All zero would mean a free slot.
+    return [a, b, c, (a | b | c | d) === 0 ? 1 : d];
+  }
+
+  return {
+    add(course, uuid, nowMs) {
+      youngSince ??= nowMs;
+      if (young.size >= maxIds || nowMs - youngSince >= days * DAY_MS) {
+        old = young;
+        young = new UuidTable();
+        youngSince = nowMs;
+      }
+      const id = idOf(course, uuid);
+      if (young.has(id) || old.has(id)) {
+        return false;
+      }
+      young.add(id);
+      return true;
+    },
+    remove(course, uuid) {
+      const id = idOf(course, uuid);
+      if (!young.delete(id)) {
+        old.delete(id);
+      }
+    },
+    status: () => ({
+      ids: young.size + old.size,
+      bytes: young.bytes + old.bytes
+    })
+  };
+}
+
+/** Value of the hexadecimal digit with this character code. */
+function digit(code: number): number {
+  // 0–9 end in 0–9; a–f and A–F end in 1–6 and have bit 6 set.
+  return (code & 15) + (code >> 6) * 9;
+}
+
+/** Four hexadecimal digits from `at` on. */
+function halfAt(text: string, at: number): number {
+  return (
+    (digit(text.charCodeAt(at)) << 12) |
+    (digit(text.charCodeAt(at + 1)) << 8) |
+    (digit(text.charCodeAt(at + 2)) << 4) |
+    digit(text.charCodeAt(at + 3))
+  );
+}
+
+/** The word of two groups of four digits. */
+function wordAt(text: string, high: number, low: number): number {
+  return (halfAt(text, high) << 16) | halfAt(text, low);
+}

@@ -1,0 +1,259 @@
+/** Takes the events of one request in: judged, freed of what must not be kept, and durable before it returns. */
+import type { PrivacyLevel } from '../../events/index.js';
+import type { CourseStore, KeyHolder } from '../courses/courseStore.js';
+import { RelayError } from '../errors.js';
+import {
+  LogUnavailableError,
+  MAX_BODY_BYTES,
+  type EventLog,
+  type RecordHeader
+} from '../log/types.js';
+import type { DeadLetters } from '../pipeline/deadLetters.js';
+import { isObject, openEnvelope, type Envelope } from '../wire/shapes.js';
+import { clockOf } from './clock.js';
+import { hasTooManyParts, MAX_PARTS } from './depth.js';
+import type { DuplicateWindow } from './duplicates.js';
+import { bodyOf, judge, type Judgement, type Rejection } from './judge.js';
+import { blankKeys, hidesText, keysIn } from './keyBytes.js';
+import { letterOf } from './setAside.js';
+
+/** What the intake works with. */
+export interface IntakeParts {
+  log: Pick<EventLog, 'append' | 'flushed'>;
+  deadLetters: Pick<DeadLetters, 'put'>;
+  courses: Pick<CourseStore, 'holderOf'>;
+  duplicates: Pick<DuplicateWindow, 'add' | 'remove'>;
+}
+
+/** A request's body, unwrapped. */
+export interface Arrival {
+  /** JSON text in UTF-8. Belongs to the intake from now on: keys in it are overwritten. */
+  bytes: Buffer;
+  receivedMs: number;
+  /** The client's clock, where it stands beside the body. */
+  sentAt?: string | undefined;
+}
+
+/** What became of a request whose events were taken. */
+export interface Receipt {
+  course: string;
+  kept: number;
+  duplicates: number;
+  rejected: Rejection[];
+}
+
+/** Most events in a request. */
+export const MAX_EVENTS = 100_000;
+/** Most rejections that an answer names. */
+export const MAX_NAMED = 1_000;
+/** Larger bodies are parsed only if a key of this relay stands in them. */
+const PARSE_UNSEEN_BYTES = 256 * 1024;
+
+const ENVELOPE_MEMBERS = new Set([
+  'api_key',
+  'token',
+  '$token',
+  'batch',
+  'sent_at',
+  'historical_migration'
+]);
+
+/**
+ * Takes a request's events in. Resolves once all of them are on disk, those that came before
+ * and are only repeated included.
+ *
+ * @throws RelayError if none can be taken, or not all could be made durable; the request may then be sent again.
+ */
+export async function takeIn(
+  arrival: Arrival,
+  parts: IntakeParts
+): Promise<Receipt> {
+  const { bytes, receivedMs } = arrival;
+  refuseStrangers(bytes, parts.courses);
+  const opened = open(bytes);
+  const { key, course } = authenticate(opened.envelope, parts.courses);
+  const clock = clockOf(opened.envelope.sentAt ?? arrival.sentAt, receivedMs);
+  const at = new Date(receivedMs).toISOString();
+
+  const remembered: string[] = [];
+  let judgement: Judgement;
+  try {
+    judgement = judge(opened.envelope.events, {
+      course: course.id,
+      level: course.level,
+      clock,
+      remember: uuid => {
+        const isNew = parts.duplicates.add(course.id, uuid, receivedMs);
+        if (isNew) {
+          remembered.push(uuid);
+        }
+        return isNew;
+      }
+    });
+    if (judgement.kept.length > 0) {
+      const { kept, notes } = judgement;
+      const header: RecordHeader = {
+        v: 1,
+        at,
+        course: course.id,
+        key: key.id,
+        skew: clock.skew,
+        n: kept.length,
+        ...(notes ? { notes } : {})
+      };
+      const body = bodyToKeep(bytes, opened, judgement, course.level);
+      await parts.log.append(header, body);
+    }
+  } catch (error) {
+    remembered.forEach(uuid => parts.duplicates.remove(course.id, uuid));
+    throw refusal(error);
+  }
+
+  const { setAside, duplicates, kept } = judgement;
+  try {
+    if (duplicates > 0) {
+      // The first copy may still be on its way to the disk.
+      await parts.log.flushed();
+    }
+    if (setAside.length > 0) {
+      await parts.deadLetters.put(
+        setAside.map(one => letterOf(one, course.id, course.level, at))
+      );
+    }
+  } catch (error) {
+    throw new RelayError('log_unavailable', {}, {}, { cause: error });
+  }
+  const rejected = setAside.map(({ raw: _raw, expected: _e, ...rest }) => rest);
+  if (kept.length + duplicates === 0) {
+    throw new RelayError(
+      'no_valid_event',
+      { count: rejected.length },
+      rejectedPart(rejected)
+    );
+  }
+  return { course: course.id, kept: kept.length, duplicates, rejected };
+}
+
+/** What an answer says of rejected events; nothing where there are none. */
+export function rejectedPart(
+  rejected: readonly Rejection[]
+): Record<string, unknown> {
+  if (rejected.length === 0) {
+    return {};
+  }
+  return rejected.length <= MAX_NAMED
+    ? { rejected }
+    : {
+        rejected: rejected.slice(0, MAX_NAMED),
+        rejected_count: rejected.length
+      };
+}
+
+/** Parsing is what costs, so nobody without a key makes the relay parse much. */
+function refuseStrangers(
+  bytes: Buffer,
+  courses: Pick<CourseStore, 'holderOf'>
+): void {
+  if (bytes.length <= PARSE_UNSEEN_BYTES) {
+    return;
+  }
+  let seen = 0;
+  for (const key of keysIn(bytes)) {
+    seen += 1;
+    if (courses.holderOf(key).kind === 'known') {
+      return;
+    }
+    if (seen === 16) {
+      break;
+    }
+  }
+  throw new RelayError(seen === 0 ? 'missing_key' : 'unknown_key');
+}
+
+interface Opened {
+  envelope: Envelope;
+  /** Whether members beside the events are ones that PostHog's clients send. */
+  usual: boolean;
+}
+
+function open(bytes: Buffer): Opened {
+  if (hasTooManyParts(bytes)) {
+    throw new RelayError('too_complex', { limit: MAX_PARTS });
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new RelayError('not_json', {
+      given: `${bytes.length} bytes of other text`
+    });
+  }
+  const envelope = openEnvelope(parsed);
+  if (!envelope || envelope.events.length === 0) {
+    throw new RelayError('not_events', {
+      given: envelope ? 'an empty list' : `a ${typeof parsed}`
+    });
+  }
+  if (envelope.events.length > MAX_EVENTS) {
+    throw new RelayError('too_many_events', {
+      limit: MAX_EVENTS,
+      given: envelope.events.length
+    });
+  }
+  const usual =
+    !isObject(parsed) ||
+    !Array.isArray(parsed['batch']) ||
+    Object.keys(parsed).every(name => ENVELOPE_MEMBERS.has(name));
+  return { envelope, usual };
+}
+
+function authenticate(
+  { apiKey, mixedKeys }: Envelope,
+  courses: Pick<CourseStore, 'holderOf'>
+): Extract<KeyHolder, { kind: 'known' }> {
+  if (apiKey === undefined) {
+    throw new RelayError('missing_key');
+  }
+  if (mixedKeys) {
+    throw new RelayError('several_keys');
+  }
+  const holder = courses.holderOf(apiKey);
+  if (holder.kind !== 'known') {
+    throw new RelayError(`${holder.kind}_key`);
+  }
+  return holder;
+}
+
+/**
+ * The bytes as received, keys overwritten, where they say no more than what is kept; else the
+ * kept events written again, which costs as much as parsing did.
+ */
+function bodyToKeep(
+  bytes: Buffer,
+  { usual }: Opened,
+  { kept, rewrite }: Judgement,
+  level: PrivacyLevel
+): Buffer {
+  const asReceived =
+    !rewrite &&
+    (usual || level === 'full') &&
+    !hidesText(bytes) &&
+    blankKeys(bytes) > 0;
+  if (asReceived) {
+    return bytes;
+  }
+  const body = bodyOf(kept);
+  blankKeys(body);
+  return body;
+}
+
+function refusal(error: unknown): unknown {
+  if (error instanceof LogUnavailableError) {
+    return new RelayError('log_unavailable', {}, {}, { cause: error });
+  }
+  if (error instanceof RangeError) {
+    // Written again, some numbers take more room than they did.
+    return new RelayError('decompressed_too_large', { limit: MAX_BODY_BYTES });
+  }
+  return error;
+}

@@ -1,0 +1,212 @@
+/** Judges the events of a body one by one: which are kept, as what, and why the others are not. */
+import { v5 } from 'uuid';
+import {
+  applyLevel,
+  ID_NAMESPACE,
+  validateWireEvent,
+  type PrivacyLevel,
+  type Problem,
+  type WireEvent
+} from '../../events/index.js';
+import type { EventNote } from '../log/types.js';
+import { isObject, normalizeEvent } from '../wire/shapes.js';
+import { ownTime, type Clock } from './clock.js';
+import { isDeeperThan, MAX_DEPTH } from './depth.js';
+
+/** An event that is not kept, as the answer names it. */
+export interface Rejection {
+  /** Position in the request. */
+  index: number;
+  uuid: string | null;
+  code: Problem['code'];
+  field: string;
+  message: string;
+}
+
+/** A rejection with what the dead letters keep of it. */
+export interface SetAside extends Rejection {
+  expected: string;
+  raw: unknown;
+}
+
+/** What became of a body's events. */
+export interface Judgement {
+  /** Events to keep, in order, as the course's level allows them. */
+  kept: WireEvent[];
+  /** Notes by position among the kept ones. */
+  notes: Record<number, EventNote> | undefined;
+  setAside: SetAside[];
+  duplicates: number;
+  /** Whether the kept events differ from what the received bytes say. */
+  rewrite: boolean;
+}
+
+/** What events are judged by. */
+export interface Rules {
+  course: string;
+  level: PrivacyLevel;
+  clock: Clock;
+  /** Remembers an id; false if it is known already. */
+  remember: (uuid: string) => boolean;
+}
+
+/** Members of an event that PostHog's clients send; anything else is theirs alone and is kept at level `full` only. */
+const MEMBERS = new Set([
+  'event',
+  'distinct_id',
+  '$distinct_id',
+  'uuid',
+  'timestamp',
+  'offset',
+  'properties',
+  '$set',
+  '$set_once',
+  'api_key',
+  'token',
+  '$token',
+  'sent_at',
+  'type',
+  'library',
+  'library_version',
+  'messageId'
+]);
+
+/** Judges all events of a body. */
+export function judge(events: readonly unknown[], rules: Rules): Judgement {
+  const result: Judgement = {
+    kept: [],
+    notes: undefined,
+    setAside: [],
+    duplicates: 0,
+    rewrite: false
+  };
+  for (let index = 0; index < events.length; index += 1) {
+    const raw = events[index];
+    const event = normalizeEvent(raw);
+    const problem = problemOf(event);
+    if (problem) {
+      result.setAside.push(setAside(index, raw, event, problem));
+      result.rewrite = true;
+    } else {
+      keep(raw, event as WireEvent, rules, result);
+    }
+  }
+  return result;
+}
+
+/** The body of a request with just these events in it: without a key, and without whatever else stood beside them. */
+export function bodyOf(events: readonly WireEvent[]): Buffer {
+  const plain = events.map(
+    ({ event, distinct_id, uuid, timestamp, properties }) => ({
+      event,
+      distinct_id,
+      uuid,
+      timestamp,
+      properties
+    })
+  );
+  return Buffer.from(JSON.stringify({ batch: plain }));
+}
+
+function keep(
+  raw: unknown,
+  event: WireEvent,
+  rules: Rules,
+  result: Judgement
+): void {
+  const { level, clock } = rules;
+  const properties = applyLevel(event.event, event.properties, level);
+  let kept = event;
+  if (properties !== event.properties) {
+    kept = { ...event, properties };
+    result.rewrite = true;
+  }
+  const uuid = kept.uuid ?? mint(kept, rules.course);
+  if (!rules.remember(uuid)) {
+    result.duplicates += 1;
+    result.rewrite = true;
+    return;
+  }
+  if (level !== 'full' && hasOtherMembers(raw as object)) {
+    result.rewrite = true;
+  }
+  const offset = (event as { offset?: unknown }).offset;
+  const timestamp = ownTime(kept.timestamp, offset, clock);
+  if (timestamp !== undefined || kept.uuid === undefined) {
+    const notes = (result.notes ??= {});
+    notes[result.kept.length] = {
+      ...(kept.uuid === undefined ? { uuid } : {}),
+      ...(timestamp === undefined ? {} : { timestamp })
+    };
+  }
+  result.kept.push(kept);
+}
+
+/**
+ * The id of an event that came without one: the same whenever the client sends the same event
+ * again, as far as that can be told. Without a time of its own, the same again may as well be
+ * something new (two clicks), and counting it is the smaller mistake.
+ */
+function mint(event: WireEvent, course: string): string {
+  const insertId = event.properties['$insert_id'];
+  const what =
+    typeof insertId === 'string' && insertId !== ''
+      ? insertId
+      : event.timestamp === undefined
+        ? crypto.randomUUID()
+        : JSON.stringify(event.properties);
+  return v5(
+    JSON.stringify([
+      course,
+      event.distinct_id,
+      event.event,
+      event.timestamp,
+      what
+    ]),
+    ID_NAMESPACE
+  );
+}
+
+function problemOf(event: unknown): Problem | undefined {
+  const verdict = validateWireEvent(event);
+  if (!verdict.ok) {
+    return verdict.problem;
+  }
+  if (isDeeperThan(verdict.value.properties, MAX_DEPTH)) {
+    const expected = `at most ${MAX_DEPTH} levels of nesting`;
+    return {
+      code: 'range',
+      field: 'properties',
+      expected,
+      message: `properties: expected ${expected}, got more`
+    };
+  }
+  return undefined;
+}
+
+function setAside(
+  index: number,
+  raw: unknown,
+  event: unknown,
+  { code, field, expected, message }: Problem
+): SetAside {
+  const uuid = isObject(event) ? event['uuid'] : null;
+  return {
+    index,
+    uuid: typeof uuid === 'string' ? uuid.slice(0, 64) : null,
+    code,
+    field,
+    message,
+    expected,
+    raw
+  };
+}
+
+function hasOtherMembers(raw: object): boolean {
+  for (const name in raw) {
+    if (!MEMBERS.has(name)) {
+      return true;
+    }
+  }
+  return false;
+}

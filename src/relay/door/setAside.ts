@@ -1,0 +1,164 @@
+/** What the dead letters may keep of an event that the door turned down: no more than the course's level allows. */
+import {
+  errorType,
+  EVENT_PROPERTIES,
+  MAX_CODE_CHARS,
+  MAX_ERR_CHARS,
+  type PrivacyLevel,
+  type Properties
+} from '../../events/index.js';
+import type { DeadLetter } from '../pipeline/deadLetters.js';
+import { isObject } from '../wire/shapes.js';
+import type { SetAside } from './judge.js';
+import { blankKeys } from './keyBytes.js';
+
+/** Longest text kept of any other value, in characters, below level `full`. */
+const MAX_TEXT_CHARS = 200;
+/** Deepest nesting kept, and most members or elements of a value. */
+const MAX_LEVELS = 4;
+const MAX_PARTS = 100;
+
+/** The dead letter of an event that broke the contract. The reason names no value of the event: the event shows it. */
+export function letterOf(
+  { uuid, code, field, expected, raw }: SetAside,
+  course: string,
+  level: PrivacyLevel,
+  at: string
+): DeadLetter {
+  return {
+    at,
+    course,
+    stage: 'door',
+    code,
+    reason: `${field}: expected ${expected}`,
+    uuid,
+    event: withoutKeys(reduce(raw, level))
+  };
+}
+
+/**
+ * The event as `level` allows it, though nothing about its shape is certain: what may be code, an
+ * error's message or a member that the contract does not know is replaced by a word on what it was.
+ */
+export function reduce(raw: unknown, level: PrivacyLevel): unknown {
+  if (level === 'full') {
+    return cut(raw, MAX_LEVELS, 20_000);
+  }
+  if (!isObject(raw)) {
+    return kindOf(raw);
+  }
+  const result: [string, unknown][] = [];
+  for (const name of ['event', 'distinct_id', 'uuid', 'timestamp'] as const) {
+    if (Object.hasOwn(raw, name)) {
+      result.push([name, cut(raw[name], 0, MAX_TEXT_CHARS)]);
+    }
+  }
+  if (Object.hasOwn(raw, 'properties')) {
+    const { event, properties } = raw;
+    result.push([
+      'properties',
+      isObject(properties)
+        ? reduceProperties(event, properties, level)
+        : kindOf(properties)
+    ]);
+  }
+  return Object.fromEntries(result);
+}
+
+function reduceProperties(
+  event: unknown,
+  properties: Properties,
+  level: PrivacyLevel
+): Properties {
+  const schema =
+    typeof event === 'string' && Object.hasOwn(EVENT_PROPERTIES, event)
+      ? EVENT_PROPERTIES[event as keyof typeof EVENT_PROPERTIES]
+      : undefined;
+  return Object.fromEntries(
+    Object.entries(properties)
+      .slice(0, MAX_PARTS)
+      .map(([name, value]) => {
+        if (name === 'code') {
+          return [name, reduceCode(value, level)];
+        }
+        if (name === 'err') {
+          return [name, reduceErr(value, level)];
+        }
+        // Of a known event, members that it does not have may be anything; a custom event keeps its own.
+        const known =
+          schema === undefined
+            ? typeof event === 'string'
+            : Object.hasOwn(schema.properties, name);
+        return [
+          name,
+          known ? cut(value, MAX_LEVELS - 1, MAX_TEXT_CHARS) : kindOf(value)
+        ];
+      })
+  );
+}
+
+function reduceCode(value: unknown, level: PrivacyLevel): unknown {
+  if (value === null) {
+    return null;
+  }
+  return level === 'outcomes' || typeof value !== 'string'
+    ? kindOf(value)
+    : value.slice(0, MAX_CODE_CHARS);
+}
+
+function reduceErr(value: unknown, level: PrivacyLevel): unknown {
+  if (value === null) {
+    return null;
+  }
+  if (typeof value !== 'string') {
+    return kindOf(value);
+  }
+  return level === 'outcomes'
+    ? errorType(value)
+    : value.slice(0, MAX_ERR_CHARS);
+}
+
+/** The value with long texts, deep nesting and long lists cut off. */
+function cut(value: unknown, levels: number, chars: number): unknown {
+  if (typeof value === 'string') {
+    return value.length > chars ? `${value.slice(0, chars)}…` : value;
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if (levels === 0) {
+    return kindOf(value);
+  }
+  if (Array.isArray(value)) {
+    return value.slice(0, MAX_PARTS).map(part => cut(part, levels - 1, chars));
+  }
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, MAX_PARTS)
+      .map(([name, part]) => [
+        name.slice(0, MAX_TEXT_CHARS),
+        cut(part, levels - 1, chars)
+      ])
+  );
+}
+
+/** What a value is, without saying it. */
+function kindOf(value: unknown): string | null {
+  if (value === null || value === undefined) {
+    return null;
+  }
+  if (typeof value === 'string') {
+    return `(text of ${value.length} characters)`;
+  }
+  return Array.isArray(value)
+    ? `(list of ${value.length})`
+    : `(${typeof value})`;
+}
+
+/** The same with everything that has the form of a course key overwritten. */
+function withoutKeys(event: unknown): unknown {
+  const bytes = Buffer.from(JSON.stringify(event));
+  return blankKeys(bytes) > 0
+    ? (JSON.parse(bytes.toString('utf8')) as unknown)
+    : event;
+}

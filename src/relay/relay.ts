@@ -1,0 +1,354 @@
+/** The relay: door, event log, feeders and page put together, started and stopped as one. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { pino, type Logger } from 'pino';
+import type { SinkStatus } from '../api/index.js';
+import {
+  createInsightsSink,
+  createPostHogSink,
+  type PostHogSinkOptions,
+  type Sink
+} from '../sinks/index.js';
+import { LiveStreams, type LiveOptions } from './api/live.js';
+import { readStaticFiles } from './api/staticFiles.js';
+import { createApp, type Readiness } from './app.js';
+import type { RelayConfig } from './config/options.js';
+import { openCourseStore } from './courses/courseStore.js';
+import { createDoor, isDoor, type DoorReport } from './door/door.js';
+import { createDuplicateWindow } from './door/duplicates.js';
+import { rebuildWindow } from './door/rebuild.js';
+import { furthestCursor, startFeeders, type Feeders } from './feeders.js';
+import { makeDataFolder, writeFileWhole } from './files.js';
+import { watchLog, type WatchedLog } from './health.js';
+import { pathOf } from './http.js';
+import { openSegmentLog } from './log/segmentLog.js';
+import type { EventLog } from './log/types.js';
+import { mintLinkToken } from './login/links.js';
+import { openSessions } from './login/sessions.js';
+import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
+import { Tally } from './tally.js';
+import { VERSION } from './version.js';
+
+/** A relay at work. */
+export interface Relay {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  /** Makes a link that logs one browser in, once. */
+  loginLink(): Promise<string>;
+  readiness(): Readiness;
+  /** Stops: no new requests, those in flight are answered, the feeders come to rest. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What can be exchanged beside the configuration. */
+export interface RelayParts {
+  /** Where the relay writes about itself; structured, to standard error by default. */
+  logger?: Logger;
+  createPostHogSink?: (options: PostHogSinkOptions) => Sink;
+  /** Folder of the built page. */
+  pageFolder?: string;
+  env?: Readonly<Record<string, string | undefined>>;
+  live?: LiveOptions;
+}
+
+/** How long a stop waits for requests in flight, in ms. */
+const DRAIN_MS = 10_000;
+
+/**
+ * Starts a relay. Resolves once it takes events.
+ *
+ * @throws Error that says what to do if the port is taken, the data folder is in use or cannot be
+ * used, or its courses cannot be read. Nothing is left running then.
+ */
+export async function startRelay(
+  config: RelayConfig,
+  parts: RelayParts = {}
+): Promise<Relay> {
+  const logger = parts.logger ?? createLogger(config['log-level']);
+  const env = parts.env ?? process.env;
+  const paths = await makeDataFolder(config.data);
+  const courses = openCourseStore(paths.courses, error =>
+    logger.error({ problem: error.message }, 'courses not read again')
+  );
+  const sessions = await openSessions(paths.sessions);
+  const streams = new LiveStreams(parts.live);
+  const duplicates = createDuplicateWindow({
+    days: config['duplicate-window-days']
+  });
+  const publicUrl = config['public-url'];
+  const prefix = publicUrl === null ? '' : prefixOf(publicUrl);
+
+  let state: 'starting' | 'open' | 'stopping' = 'starting';
+  let log: EventLog | undefined;
+  let watched: WatchedLog | undefined;
+  let deadLetters: DeadLetters | undefined;
+  let feeders: Feeders | undefined;
+
+  const insights = createInsightsSink({
+    titleOf: id => courses.course(id)?.title,
+    setAsideOf: id => deadLetters?.counts().byCourse[id] ?? 0,
+    onListenerError: error =>
+      logger.error({ problem: String(error) }, 'a reader of the page failed')
+  });
+
+  function readiness(): Readiness {
+    const problem = watched?.problem() ?? null;
+    return {
+      status:
+        state !== 'open' ? state : problem === null ? 'ready' : 'unavailable',
+      version: VERSION,
+      log: log
+        ? { ...log.status(), writable: problem === null, problem }
+        : null,
+      sinks: feeders?.statuses() ?? []
+    };
+  }
+
+  const reports = reporter(logger);
+  const door = createDoor({
+    log: {
+      append: (header, body) => watched!.append(header, body),
+      flushed: () => watched!.flushed()
+    },
+    deadLetters: { put: letters => deadLetters!.put(letters) },
+    courses,
+    duplicates,
+    bodyLimitBytes: config['body-limit-bytes'],
+    decompressedLimitBytes: config['decompressed-limit-bytes'],
+    bodyTimeoutMs: config['body-timeout-seconds'] * 1000,
+    state: () => state,
+    onReport: reports.door
+  });
+  const app = createApp({
+    courses,
+    insights,
+    sessions,
+    streams,
+    page: await readStaticFiles(
+      parts.pageFolder ??
+        fileURLToPath(new URL('../dashboard/', import.meta.url))
+    ),
+    links: paths.links,
+    root: `${prefix}/`,
+    prefix,
+    secure: publicUrl?.startsWith('https:') ?? false,
+    readiness,
+    onError: (id, error) =>
+      logger.error({ id, problem: error.stack }, 'request failed')
+  });
+  await app.ready();
+
+  const server = createServer((request, response) => {
+    if (state === 'stopping') {
+      response.setHeader('connection', 'close');
+    }
+    const path = pathOf(request.url, prefix);
+    if (isDoor(path)) {
+      void door(request, response, path);
+    } else {
+      app.routing(request, response);
+    }
+  });
+  // Proxies keep connections for a minute; closing one first would lose a request now and then.
+  server.keepAliveTimeout = 75_000;
+  server.requestTimeout = (config['body-timeout-seconds'] + 30) * 1000;
+
+  let closing: Promise<void> | undefined;
+  function close(): Promise<void> {
+    closing ??= (async () => {
+      state = 'stopping';
+      streams.closeAll();
+      await drained(server);
+      await app.close();
+      await feeders?.stop();
+      await deadLetters?.close();
+      await log?.close();
+      reports.flush();
+    })();
+    return closing;
+  }
+
+  try {
+    await listen(server, config.host, config.port);
+    log = await openSegmentLog({
+      dir: paths.log,
+      segmentBytes: config['segment-bytes'],
+      startAt: await furthestCursor(paths.cursors)
+    });
+    watched = watchLog(log);
+    deadLetters = await openDeadLetters(paths.deadLetters);
+    const windowMs = config['duplicate-window-days'] * 86_400_000;
+    const remembered = await rebuildWindow(
+      log,
+      duplicates,
+      Date.now() - windowMs
+    );
+    feeders = await startFeeders({
+      log,
+      deadLetters,
+      courses,
+      insights,
+      cursors: paths.cursors,
+      destination:
+        config['posthog-key'] === null
+          ? null
+          : { host: config['posthog-host'], apiKey: config['posthog-key'] },
+      env,
+      createPostHogSink: parts.createPostHogSink ?? createPostHogSink,
+      onStatus: status => {
+        if (state !== 'stopping') {
+          reports.sink(status);
+        }
+      },
+      onProblem: message => logger.error({ problem: message }, 'destination')
+    });
+    const { port } = server.address() as AddressInfo;
+    const local = `http://${urlHost(config.host)}:${port}`;
+    const url = publicUrl ?? local;
+    await writeFileWhole(
+      paths.address,
+      `${JSON.stringify({ url, pid: process.pid })}\n`
+    );
+    state = 'open';
+    const { last, damaged, tornBytes } = log.status();
+    logger.info(
+      { version: VERSION, url, remembered, last, damaged, tornBytes },
+      'relay is open'
+    );
+    return {
+      url,
+      port,
+      readiness,
+      close,
+      loginLink: async () =>
+        `${url}/login?token=${await mintLinkToken(paths.links)}`
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A logger that writes one JSON object a line to standard error, at once. */
+export function createLogger(level: RelayConfig['log-level']): Logger {
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 2, sync: true })
+  );
+}
+
+/** What is worth a line of what door and sinks report. */
+function reporter(logger: Logger): {
+  door: (report: DoorReport) => void;
+  sink: (status: SinkStatus) => void;
+  flush: () => void;
+} {
+  const refused = new Tally((what, count) =>
+    logger.warn({ count }, `requests answered ${what}`)
+  );
+  const setAside = new Tally((what, count) =>
+    logger.warn({ count }, `events set aside: ${what}`)
+  );
+  const states = new Map<string, string>();
+  return {
+    door({ id, path, status, ms, receipt, error }) {
+      const known = error as { code?: string; cause?: unknown } | undefined;
+      if (known?.code === 'internal_error') {
+        const cause = known.cause as Error | undefined;
+        logger.error({ id, path, problem: cause?.stack }, 'request failed');
+      } else if (known) {
+        const cause = known.cause as Error | undefined;
+        refused.add(
+          `${status} ${known.code}${cause ? `: ${cause.message}` : ''}`
+        );
+      }
+      for (const { code, field } of receipt?.rejected ?? []) {
+        setAside.add(`${receipt!.course}, ${field} (${code})`);
+      }
+      if (logger.isLevelEnabled('debug')) {
+        logger.debug(
+          {
+            id,
+            path,
+            status,
+            ms: Math.round(ms * 10) / 10,
+            course: receipt?.course,
+            kept: receipt?.kept,
+            duplicates: receipt?.duplicates,
+            rejected: receipt?.rejected.length
+          },
+          'request'
+        );
+      }
+    },
+    sink({ name, state, lag, setAside: aside, lastError }) {
+      if (states.get(name) !== state) {
+        const was = states.get(name);
+        states.set(name, state);
+        if (state !== 'running' || (was !== undefined && was !== state)) {
+          logger[state === 'running' ? 'info' : 'warn'](
+            { sink: name, lag, setAside: aside, problem: lastError },
+            `sink is ${state}`
+          );
+        }
+      }
+    },
+    flush() {
+      refused.flush();
+      setAside.flush();
+    }
+  };
+}
+
+async function listen(
+  server: Server,
+  host: string,
+  port: number
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(
+              `port ${port} of ${host} is taken by another program. Stop it, or choose another one with --port (0 takes a free one).`
+            )
+          : error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL'
+            ? new Error(
+                `cannot listen on ${host}, port ${port} (${error.code}). Choose another --host or --port.`
+              )
+            : error
+      );
+    });
+    server.listen({ host, port }, resolve);
+  });
+}
+
+/** Stops listening and waits for the requests in flight, but not for ever. */
+async function drained(server: Server): Promise<void> {
+  if (!server.listening) {
+    return;
+  }
+  await new Promise<void>(resolve => {
+    const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** The path of the address under which browsers come, without a slash at the end. */
+function prefixOf(url: string): string {
+  return new URL(url).pathname.replace(/\/+$/, '');
+}
+
+/** The host as it is written in an address; one that means all networks is this machine. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') {
+    return '127.0.0.1';
+  }
+  return host.includes(':') ? `[${host}]` : host;
+}
