@@ -202,7 +202,7 @@ class LogFeeder implements Feeder {
           this.#show('stopped', outcome.reason);
           await this.#sleep(STOPPED_PAUSE_MS);
           break;
-        case 'refused':
+        case 'refused': {
           this.#failures = 0;
           if (to - from === 1) {
             await this.#setAsideRefused(batch.events[from]!, outcome.reason);
@@ -213,6 +213,7 @@ class LogFeeder implements Feeder {
           const middle = from + Math.ceil((to - from) / 2);
           await this.#deliver(batch, from, middle);
           from = middle;
+        }
       }
     }
   }
@@ -293,7 +294,6 @@ class LogFeeder implements Feeder {
   }
 
   async #moveTo(position: Position): Promise<void> {
-    this.#position = position;
     if (this.#abandoned) {
       return;
     }
@@ -303,6 +303,7 @@ class LogFeeder implements Feeder {
       // The delivery stands. After a crash these records arrive once more, which sinks bear.
       this.#lastError = messageOf(error);
     }
+    this.#position = position;
   }
 
   /** Says what is wrong and waits before the next attempt. */

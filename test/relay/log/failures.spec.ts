@@ -72,7 +72,7 @@ describe('a flush', () => {
   it('comes before the answer, and serves everything that waited for it', async () => {
     let flushes = 0;
     let release: () => void = () => undefined;
-    let held: Promise<void> | undefined;
+    let held: Promise<void> | undefined = undefined;
     const disk = guarded(async operation => {
       if (operation === 'flush') {
         flushes += 1;

@@ -32,9 +32,9 @@ const SECTOR = 64;
 
 class Content {
   /** As programs see it. */
-  seen = Buffer.alloc(0);
+  seen: Buffer = Buffer.alloc(0);
   /** As the last good flush left it. */
-  kept = Buffer.alloc(0);
+  kept: Buffer = Buffer.alloc(0);
   /** Since then. */
   changes: Change[] = [];
 
