@@ -89,6 +89,11 @@ function printLinks(home, page, lab, relay) {
         ` Logs: ${shortPath(home.logs)}`
     )
   );
+  report.print(
+    report.dim(
+      `  A link for another browser: node lib/cli/main.js link --data ${shortPath(home.data)}`
+    )
+  );
   report.print(report.dim('  Ctrl-C stops it all.'));
 }
 
