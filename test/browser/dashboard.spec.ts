@@ -54,7 +54,7 @@ beforeEach(async () => {
   complaints = complaintsOf(page);
 });
 
-afterEach(() => context.close());
+afterEach(() => context?.close());
 
 /** A link for one login, as `ipynb-telemetry link` prints it, to the given port. */
 async function loginLink(port = new URL(relay.url).port): Promise<string> {

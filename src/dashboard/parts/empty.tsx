@@ -32,7 +32,9 @@ export function NoCourse() {
         A course comes with the key that its notebooks send with. On the
         relay&rsquo;s machine run
       </p>
-      <Command>ipynb-telemetry course add my-course</Command>
+      <Command>
+        ipynb-telemetry course add my-course --title "My course"
+      </Command>
       <p>and reload this page.</p>
     </Card>
   );
