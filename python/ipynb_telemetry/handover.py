@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 
 TARGET = "ipynb_telemetry"
@@ -17,22 +18,27 @@ class Handover:
     `hello` makes the answer to a page that attaches; `confirmed` gets the ids that a page
     acknowledges; `alone` is called when the last page has gone. Comm messages carry the
     run's message id as parent, survive ``%%capture`` and leave nothing in the notebook.
+
+    While no page is attached, messages go out under the id `voice` all the same: with Run
+    All, a page can open its comm only after the last cell, but it hears the voice before.
     """
 
     def __init__(
         self,
-        manager: object,
+        kernel: object,
         *,
         hello: Callable[[], dict[str, object]],
         confirmed: Callable[[Iterable[object]], None],
         alone: Callable[[], None],
     ) -> None:
-        self._manager = manager
+        self._kernel = kernel
+        self._manager = kernel.comm_manager  # type: ignore[attr-defined]
+        self.voice = os.urandom(16).hex()
         self._hello = hello
         self._confirmed = confirmed
         self._alone = alone
         self._pages: list[object] = []
-        manager.register_target(TARGET, self._open)  # type: ignore[attr-defined]
+        self._manager.register_target(TARGET, self._open)
 
     @property
     def attached(self) -> bool:
@@ -46,18 +52,33 @@ class Handover:
                 page.send(message)  # type: ignore[attr-defined]
             except Exception:
                 self._leave(page)
+        if not self._pages:
+            self._say(message)
 
     def close(self) -> None:
         """Let all pages go; a later session has a target of its own."""
-        targets = getattr(self._manager, "targets", {})
-        if targets.get(TARGET) == self._open:
-            targets.pop(TARGET)
+        if self._manager.targets.get(TARGET) == self._open:
+            self._manager.targets.pop(TARGET)
         pages, self._pages = self._pages, []
         for page in pages:
             try:
                 page.close()  # type: ignore[attr-defined]
             except Exception:
                 pass  # it is gone already
+
+    def _say(self, message: dict[str, object]) -> None:
+        """A comm message of a comm that was never opened: who does not know it, ignores it."""
+        kernel = self._kernel
+        try:
+            kernel.session.send(  # type: ignore[attr-defined]
+                kernel.iopub_socket,  # type: ignore[attr-defined]
+                "comm_msg",
+                {"comm_id": self.voice, "data": message},
+                parent=kernel.get_parent(),  # type: ignore[attr-defined]
+                ident=f"comm-{self.voice}".encode(),
+            )
+        except Exception:
+            pass  # nobody listens: our own events are on their way anyway
 
     def _open(self, page: object, _message: object) -> None:
         page.on_msg(lambda message: self._heard(message))  # type: ignore[attr-defined]

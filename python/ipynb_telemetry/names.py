@@ -35,10 +35,10 @@ def normalize_part(typed: str) -> str:
     ascii_signs = _HYPHENS.sub("-", _APOSTROPHES.sub("'", trimmed))
     plain = "".join(
         char
-        for char in unicodedata.normalize("NFKD", ascii_signs)
+        for char in unicodedata.normalize("NFKD", ascii_signs).replace("\u02bc", "'")
         if not unicodedata.category(char).startswith("M")
     )
-    if _LATIN.search(plain):
+    if _LATIN.search(plain.upper()):  # the sharp s becomes Latin in upper case
         letters = "".join(
             char for char in plain if char in "-' " or unicodedata.category(char).startswith("L")
         )

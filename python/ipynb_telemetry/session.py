@@ -46,12 +46,11 @@ class Session:
     def open(self) -> bool:
         """Observe runs, await pages, send `start`; whether a page was greeted in the output."""
         kernel = getattr(self._shell, "kernel", None)
-        manager = getattr(kernel, "comm_manager", None)
         if hasattr(self._shell, "events"):
             self._runs = Runs(self._shell, self._run_ended)
-        if manager is not None:
+        if getattr(kernel, "comm_manager", None) is not None:
             self._pages = Handover(
-                manager,
+                kernel,
                 hello=lambda: {**self._hello(), "runs": self.runs, "nonce": self._nonce},
                 confirmed=self._confirmed,
                 alone=self._alone,
@@ -175,6 +174,7 @@ class Session:
             "nb": about.nb,
             "student": about.student,
             "v": about.v,
+            "comm": self._pages.voice if self._pages else None,
         }
 
     def _greet(self) -> bool:

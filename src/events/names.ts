@@ -24,8 +24,10 @@ export function normalizePart(typed: string): string {
     .replace(/[‘’ʼ`´]/gu, "'")
     .replace(/[‐-―−]/gu, '-')
     .normalize('NFKD')
+    .replace(/ʼ/gu, "'") // out of ŉ
     .replace(/\p{M}/gu, '');
-  if (!/[A-Za-z]/u.test(plain)) {
+  // In upper case, for the sharp s becomes two plain letters.
+  if (!/[A-Za-z]/u.test(plain.toUpperCase())) {
     return trimmed.normalize('NFC').toUpperCase().normalize('NFC');
   }
   return squeeze(plain.replace(/[^\p{L}\-' ]/gu, ''))

@@ -1,8 +1,10 @@
 """Kernel and page over a comm, with a real kernel and a page that only speaks the protocol."""
 
+import re
 import time
 
 from ipynb_telemetry import ids
+from ipynb_telemetry.handover import MIME
 from kernels import Kernel
 from standin import KEY
 from test_kernel import MEAN, SETUP, cells, env_for, session_of
@@ -24,6 +26,7 @@ def test_a_page_that_attaches_is_greeted_and_told_labels_and_results(relay):
         comm_id = kernel.comm_open()
         hello = data(kernel.wait_for_comm("hello"))
         (shown,) = ran.of("display_data")
+        assert re.fullmatch("[0-9a-f]{32}", hello.pop("comm"))
         assert hello == {
             "kind": "hello",
             "sess": session_of(ran),
@@ -80,6 +83,24 @@ def test_what_a_page_confirms_is_not_sent_again_and_leaves_no_gap(relay):
     assert [e["properties"]["seq"] for e in events] == [1, 2, 3]
     assert events[2]["properties"]["cell_num"] == 3
     assert "'confirmed': 2" in told
+
+
+def test_before_a_page_attaches_it_hears_the_voice_that_the_hello_names(relay):
+    with Kernel(env_for(relay)) as kernel:
+        greeting = kernel.run(SETUP + "\n_cell('setup')")
+        (shown,) = greeting.of("display_data")
+        voice = shown["content"]["data"][MIME]["comm"]
+        ran = kernel.run("%%capture out\n" + MEAN.format(body="return 5").strip())
+        heard = [*greeting.of("comm_msg"), *ran.of("comm_msg")]
+        assert {m["content"]["comm_id"] for m in heard} == {voice}
+        assert [data(m)["kind"] for m in heard] == ["label", "test"]
+        # Nobody is attached who could confirm, so nothing is held.
+        assert [p["cell_id"] for p in cells(relay, 2)] == ["setup", None]
+        relay.wait_for_events(1, "test")
+        attached = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        ran = kernel.run("_cell('a')")
+        assert [m["content"]["comm_id"] for m in ran.of("comm_msg")] == [attached]
 
 
 def test_when_the_page_goes_everything_is_sent_at_once(relay):

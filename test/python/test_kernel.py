@@ -103,6 +103,7 @@ def test_the_prompts_and_lines_are_the_known_ones(relay):
     (shown,) = ran.of("display_data")
     assert shown["content"]["data"]["text/plain"] == f"Ready! Session: {sess}"
     hello = shown["content"]["data"]["application/vnd.ipynb-telemetry.v1+json"]
+    assert re.fullmatch("[0-9a-f]{32}", hello.pop("comm"))
     assert hello == {
         "kind": "hello",
         "sess": sess,
