@@ -159,7 +159,8 @@ def to_json(value: object, above: tuple[int, ...] = ()) -> object:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
-        return int(value)
+        # JavaScript would round it, and Python refuses to write thousands of digits.
+        return int(value) if abs(value) < 2**53 else text(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if len(above) < _MAX_DEPTH and id(value) not in above:  # else too deep, or a circle

@@ -99,5 +99,5 @@ class Outbox:
 
     def drop_head(self, count: int) -> None:
         """Forget the first `count` entries."""
-        for _ in range(count):
+        for _ in range(min(count, len(self.queue))):
             self.queue.popleft()

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any
 
 from . import notices
 
+TYPE_CHECKING = False  # typing itself would be half of what importing us costs
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
     from .session import Session
 
 _active: Session | None = None

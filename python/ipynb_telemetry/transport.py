@@ -146,8 +146,8 @@ class Sender:
                 "last_error": self.last_error,
             }
 
-    def left_behind(self) -> None:
-        """In the child of a fork: the parent goes on sending, so this copy must not."""
+    def abandon(self) -> None:
+        """Forget everything and send nothing more: in a forked child the parent goes on."""
         self._outbox = Outbox()
         self._reset()
         self._off = True
@@ -185,6 +185,8 @@ class Sender:
         return self._asked and asks and not self.agreed
 
     def _note_error(self, message: str) -> None:
+        if self._off:
+            return
         self.last_error = message
         now = time.monotonic()
         if self._failing_since is None:
@@ -224,6 +226,8 @@ class Sender:
     def _run(self) -> None:
         while True:
             with self._changed:
+                if self._off:
+                    return
                 now = time.monotonic()
                 had_queue = bool(self._outbox.queue)
                 self._heed_room(self._outbox.release(now))
@@ -381,7 +385,7 @@ def _at_exit() -> None:
 def _after_fork() -> None:
     notices.forget()
     for sender in list(_senders):
-        sender.left_behind()
+        sender.abandon()
 
 
 atexit.register(_at_exit)

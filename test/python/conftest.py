@@ -34,7 +34,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         session.close()
     tracked.activate(None)
     for sender in list(transport._senders):
-        sender.left_behind()
+        sender.abandon()
     transport._by_address.clear()
     notices.wait_for_runs(False)
     notices.forget()

@@ -128,7 +128,16 @@ def test_what_json_cannot_carry_becomes_text():
             raise RuntimeError
 
     clean = events.to_json(
-        {"nan": math.nan, "set": {1}, "bytes": b"x", 5: 1 + 2j, "circle": circle, "s": Silent()}
+        {
+            "nan": math.nan,
+            "set": {1},
+            "bytes": b"x",
+            5: 1 + 2j,
+            "circle": circle,
+            "s": Silent(),
+            "big": 2**53,
+            "huge": 10**5000,
+        }
     )
     assert clean == {
         "nan": None,
@@ -137,6 +146,8 @@ def test_what_json_cannot_carry_becomes_text():
         "5": "(1+2j)",
         "circle": [1, "[1, [...]]"],
         "s": "<Silent>",
+        "big": "9007199254740992",
+        "huge": "<int>",
     }
 
 
