@@ -67,9 +67,13 @@ export async function withLock(file, work, onWait = () => undefined) {
     }
     await new Promise(resolve => setTimeout(resolve, holder > 0 ? 200 : 5));
   }
+  // Whoever is told to stop does not wait for the work.
+  const letGo = () => rmSync(file, { force: true });
+  process.once('exit', letGo);
   try {
     return await work();
   } finally {
-    rmSync(file, { force: true });
+    process.off('exit', letGo);
+    letGo();
   }
 }

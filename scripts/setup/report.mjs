@@ -4,7 +4,7 @@
  */
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const TITLE_WIDTH = 18;
-const DETAIL_WIDTH = 34;
+const DETAIL_WIDTH = 48;
 /** Where there is no spinner, a long step says that often that it is alive. */
 const HEARTBEAT_MS = 15_000;
 
