@@ -41,6 +41,9 @@ const checkProperties = new Map<string, ValidateFunction>(
   EVENT_NAMES.map(name => [name, ajv.compile(EVENT_PROPERTIES[name])])
 );
 
+const USUAL_TIME =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+
 /** Validates one event on the wire, envelope and properties. */
 export function validateWireEvent(value: unknown): Verdict<WireEvent> {
   if (!checkEnvelope(value)) {
@@ -49,6 +52,8 @@ export function validateWireEvent(value: unknown): Verdict<WireEvent> {
   const event = value as WireEvent;
   if (
     event.timestamp !== undefined &&
+    // Nearly all have the usual form, and reading a date costs as much as all the rest.
+    !USUAL_TIME.test(event.timestamp) &&
     Number.isNaN(Date.parse(event.timestamp))
   ) {
     return {

@@ -5,7 +5,7 @@ import type {
   OutgoingHttpHeaders,
   ServerResponse
 } from 'node:http';
-import { RelayError, RETRY_AFTER_S } from './errors.js';
+import { RETRY_AFTER_S, type RelayError } from './errors.js';
 
 const PREFIX = randomBytes(5).toString('hex');
 let requests = 0;

@@ -1,6 +1,6 @@
 /** The door's memory of ids: tells an event that was sent again from a new one, for some days and in bounded memory. */
 import { createHash, randomBytes } from 'node:crypto';
-import { UuidTable, type Words } from './uuidTable.js';
+import { UuidTable, type Id } from './uuidTable.js';
 
 /** How much is remembered. */
 export interface DuplicateWindowOptions {
@@ -31,35 +31,35 @@ export function createDuplicateWindow({
   maxIds = 2_000_000
 }: DuplicateWindowOptions): DuplicateWindow {
   const salt = randomBytes(16);
-  const salts = new Map<string, Words>();
+  const salts = new Map<string, Id>();
   let young = new UuidTable();
   let old = new UuidTable();
   let youngSince: number | undefined;
 
   /** Courses do not share ids; the salt keeps one course's clients from aiming at another's. */
-  function saltOf(course: string): Words {
-    let words = salts.get(course);
-    if (!words) {
+  function saltOf(course: string): Id {
+    let salted = salts.get(course);
+    if (!salted) {
       const hash = createHash('sha256').update(salt).update(course).digest();
-      words = [
-        hash.readUInt32LE(0),
-        hash.readUInt32LE(4),
-        hash.readUInt32LE(8),
-        hash.readUInt32LE(12)
-      ];
-      salts.set(course, words);
+      salted = {
+        a: hash.readUInt32LE(0),
+        b: hash.readUInt32LE(4),
+        c: hash.readUInt32LE(8),
+        d: hash.readUInt32LE(12)
+      };
+      salts.set(course, salted);
     }
-    return words;
+    return salted;
   }
 
-  function idOf(course: string, uuid: string): Words {
-    const [s0, s1, s2, s3] = saltOf(course);
-    const a = (wordAt(uuid, 0, 4) ^ s0) >>> 0;
-    const b = (wordAt(uuid, 9, 14) ^ s1) >>> 0;
-    const c = (wordAt(uuid, 19, 24) ^ s2) >>> 0;
-    const d = (wordAt(uuid, 28, 32) ^ s3) >>> 0;
+  function idOf(course: string, uuid: string): Id {
+    const salted = saltOf(course);
+    const a = (wordAt(uuid, 0, 4) ^ salted.a) >>> 0;
+    const b = (wordAt(uuid, 9, 14) ^ salted.b) >>> 0;
+    const c = (wordAt(uuid, 19, 24) ^ salted.c) >>> 0;
+    const d = (wordAt(uuid, 28, 32) ^ salted.d) >>> 0;
     // All zero would mean a free slot.
-    return [a, b, c, (a | b | c | d) === 0 ? 1 : d];
+    return { a, b, c, d: (a | b | c | d) === 0 ? 1 : d };
   }
 
   return {
@@ -71,11 +71,7 @@ export function createDuplicateWindow({
         youngSince = nowMs;
       }
       const id = idOf(course, uuid);
-      if (young.has(id) || old.has(id)) {
-        return false;
-      }
-      young.add(id);
-      return true;
+      return !(old.size > 0 && old.has(id)) && young.add(id);
     },
     remove(course, uuid) {
       const id = idOf(course, uuid);

@@ -7,7 +7,12 @@ const FIRST_SLOTS = 16;
 const MAX_LOAD = 0.7;
 
 /** An id as four words of 32 bits, unsigned, not all zero. */
-export type Words = readonly [number, number, number, number];
+export interface Id {
+  a: number;
+  b: number;
+  c: number;
+  d: number;
+}
 
 interface Shard {
   /** Open addressing, four words a slot; all zero means free. */
@@ -19,15 +24,14 @@ interface Shard {
 export class UuidTable {
   #size = 0;
   // Clients choose ids; with seeds of our own they cannot choose which of them meet in a slot.
-  readonly #seeds: Words = [
-    randomInt(0x1_0000_0000),
-    randomInt(0x1_0000_0000),
-    randomInt(0x1_0000_0000),
-    randomInt(0x1_0000_0000)
-  ];
-  readonly #shards: (Shard | undefined)[] = new Array<undefined>(SHARDS).fill(
-    undefined
-  );
+  readonly #s0 = randomInt(0x1_0000_0000);
+  readonly #s1 = randomInt(0x1_0000_0000);
+  readonly #s2 = randomInt(0x1_0000_0000);
+  readonly #s3 = randomInt(0x1_0000_0000);
+  readonly #shards: Shard[] = Array.from({ length: SHARDS }, () => ({
+    slots: new Uint32Array(FIRST_SLOTS * 4),
+    used: 0
+  }));
 
   get size(): number {
     return this.#size;
@@ -35,127 +39,112 @@ export class UuidTable {
 
   /** Bytes of memory in use for the slots. */
   get bytes(): number {
-    return this.#shards.reduce(
-      (sum, shard) => sum + (shard ? shard.slots.byteLength : 0),
-      0
-    );
+    return this.#shards.reduce((sum, { slots }) => sum + slots.byteLength, 0);
   }
 
-  has(id: Words): boolean {
-    const hash = this.#hash(id[0], id[1], id[2], id[3]);
-    const shard = this.#shards[hash & (SHARDS - 1)];
-    return shard !== undefined && find(shard.slots, id, hash >>> 8) >= 0;
+  has(id: Id): boolean {
+    const hash = this.#hash(id.a, id.b, id.c, id.d);
+    const { slots } = this.#shards[hash & (SHARDS - 1)]!;
+    return !isFree(slots, find(slots, id, hash >>> 8));
   }
 
-  /** Adds an id that is not in the table. */
-  add(id: Words): void {
-    const hash = this.#hash(id[0], id[1], id[2], id[3]);
-    const number = hash & (SHARDS - 1);
-    const shard = (this.#shards[number] ??= {
-      slots: new Uint32Array(FIRST_SLOTS * 4),
-      used: 0
-    });
-    if (shard.used >= (shard.slots.length / 4) * MAX_LOAD) {
-      shard.slots = this.#doubled(shard.slots);
+  /** Adds an id; false if it is in the table already. */
+  add(id: Id): boolean {
+    const hash = this.#hash(id.a, id.b, id.c, id.d);
+    const shard = this.#shards[hash & (SHARDS - 1)]!;
+    const i = find(shard.slots, id, hash >>> 8);
+    if (!isFree(shard.slots, i)) {
+      return false;
     }
-    put(shard.slots, id[0], id[1], id[2], id[3], hash >>> 8);
+    write(shard.slots, i, id);
     shard.used += 1;
     this.#size += 1;
+    if (shard.used > (shard.slots.length / 4) * MAX_LOAD) {
+      shard.slots = this.#doubled(shard.slots);
+    }
+    return true;
   }
 
   /** Takes an id out; false if it was not there. */
-  delete(id: Words): boolean {
-    const hash = this.#hash(id[0], id[1], id[2], id[3]);
-    const shard = this.#shards[hash & (SHARDS - 1)];
-    const at = shard ? find(shard.slots, id, hash >>> 8) : -1;
-    if (!shard || at < 0) {
+  delete(id: Id): boolean {
+    const hash = this.#hash(id.a, id.b, id.c, id.d);
+    const shard = this.#shards[hash & (SHARDS - 1)]!;
+    const i = find(shard.slots, id, hash >>> 8);
+    if (isFree(shard.slots, i)) {
       return false;
     }
-    this.#closeGap(shard.slots, at);
+    this.#closeGap(shard.slots, i);
     shard.used -= 1;
     this.#size -= 1;
     return true;
   }
 
   #hash(a: number, b: number, c: number, d: number): number {
-    const [s0, s1, s2, s3] = this.#seeds;
-    let hash = mix(a ^ s0);
-    hash = mix((b ^ hash) + s1);
-    hash = mix((c ^ hash) + s2);
-    return mix((d ^ hash) + s3);
+    let hash = mix(a ^ this.#s0);
+    hash = mix((b ^ hash) + this.#s1);
+    hash = mix((c ^ hash) + this.#s2);
+    return mix((d ^ hash) + this.#s3);
   }
 
   /** Frees a slot and moves up what had to step past it, so that searches still find everything. */
   #closeGap(slots: Uint32Array, freed: number): void {
-    const mask = slots.length / 4 - 1;
+    const mask = slots.length - 1;
     let gap = freed;
-    for (
-      let slot = (gap + 1) & mask;
-      !isFree(slots, slot * 4);
-      slot = (slot + 1) & mask
-    ) {
-      const home = this.#homeOf(slots, slot * 4) & mask;
+    for (let i = (gap + 4) & mask; !isFree(slots, i); i = (i + 4) & mask) {
+      const home = (this.#homeOf(slots, i) << 2) & mask;
       // Movable where its home does not lie between the gap and itself.
-      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
-        slots.copyWithin(gap * 4, slot * 4, slot * 4 + 4);
-        gap = slot;
+      if (((i - home) & mask) >= ((i - gap) & mask)) {
+        slots.copyWithin(gap, i, i + 4);
+        gap = i;
       }
     }
-    slots.fill(0, gap * 4, gap * 4 + 4);
+    slots.fill(0, gap, gap + 4);
   }
 
   #doubled(old: Uint32Array): Uint32Array {
     const slots = new Uint32Array(old.length * 2);
     for (let i = 0; i < old.length; i += 4) {
       if (!isFree(old, i)) {
-        const home = this.#homeOf(old, i);
-        put(slots, old[i]!, old[i + 1]!, old[i + 2]!, old[i + 3]!, home);
+        const id = idAt(old, i);
+        write(slots, find(slots, id, this.#homeOf(old, i)), id);
       }
     }
     return slots;
   }
 
   #homeOf(slots: Uint32Array, i: number): number {
-    return (
-      this.#hash(slots[i]!, slots[i + 1]!, slots[i + 2]!, slots[i + 3]!) >>> 8
-    );
+    const { a, b, c, d } = idAt(slots, i);
+    return this.#hash(a, b, c, d) >>> 8;
   }
 }
 
-/** Slot of the id, or -1. The search begins at `home`. */
-function find(slots: Uint32Array, id: Words, home: number): number {
-  const [a, b, c, d] = id;
-  const mask = slots.length / 4 - 1;
-  for (let slot = home & mask; ; slot = (slot + 1) & mask) {
-    const i = slot * 4;
+/** Where the id is, or the free slot where it belongs: an index into `slots`. The search begins at slot `home`. */
+function find(slots: Uint32Array, id: Id, home: number): number {
+  const { a, b, c, d } = id;
+  const mask = slots.length - 1;
+  for (let i = (home << 2) & mask; ; i = (i + 4) & mask) {
     if (
-      slots[i] === a &&
-      slots[i + 1] === b &&
-      slots[i + 2] === c &&
-      slots[i + 3] === d
+      (slots[i] === a &&
+        slots[i + 1] === b &&
+        slots[i + 2] === c &&
+        slots[i + 3] === d) ||
+      isFree(slots, i)
     ) {
-      return slot;
-    }
-    if (isFree(slots, i)) {
-      return -1;
+      return i;
     }
   }
 }
 
-function put(
-  slots: Uint32Array,
-  a: number,
-  b: number,
-  c: number,
-  d: number,
-  home: number
-): void {
-  const mask = slots.length / 4 - 1;
-  let slot = home & mask;
-  while (!isFree(slots, slot * 4)) {
-    slot = (slot + 1) & mask;
-  }
-  const i = slot * 4;
+function idAt(slots: Uint32Array, i: number): Id {
+  return {
+    a: slots[i]!,
+    b: slots[i + 1]!,
+    c: slots[i + 2]!,
+    d: slots[i + 3]!
+  };
+}
+
+function write(slots: Uint32Array, i: number, { a, b, c, d }: Id): void {
   slots[i] = a;
   slots[i + 1] = b;
   slots[i + 2] = c;

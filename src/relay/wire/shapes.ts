@@ -47,6 +47,16 @@ export function normalizeEvent(raw: unknown): unknown {
     return raw;
   }
   const given = raw['properties'];
+  const emptyUuid = raw['uuid'] === '' || raw['uuid'] === null;
+  if (
+    typeof raw['distinct_id'] === 'string' &&
+    given !== undefined &&
+    !emptyUuid &&
+    raw['$set'] === undefined &&
+    raw['$set_once'] === undefined
+  ) {
+    return raw;
+  }
   const properties = given === undefined ? {} : given;
   const changes: Properties = {};
   if (given === undefined) {
@@ -70,7 +80,6 @@ export function normalizeEvent(raw: unknown): unknown {
       ...('$set_once' in raw ? { $set_once: raw['$set_once'] } : {})
     };
   }
-  const emptyUuid = raw['uuid'] === '' || raw['uuid'] === null;
   if (Object.keys(changes).length === 0 && !emptyUuid) {
     return raw;
   }
