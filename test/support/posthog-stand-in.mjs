@@ -41,7 +41,7 @@ export async function startPostHogStandIn(options = {}) {
   const server = createServer((request, response) => {
     void handle(request, response).catch(() => request.socket.destroy());
   });
-  let port = await listen(options.port ?? 0);
+  const port = await listen(options.port ?? 0);
 
   const standIn = {
     url: `http://${host}:${port}`,
