@@ -22,6 +22,6 @@ export async function waitFor<T>(
       const name = typeof what === 'string' ? what : what();
       throw new Error(`after ${timeoutMs / 1000} s still not so: ${name}`);
     }
-    await sleep(10);
+    await sleep(20);
   }
 }
