@@ -83,7 +83,7 @@ export const BUILDS = [
       'src/lab',
       'src/events',
       'style',
-      'schema/lab',
+      'schema',
       'scripts/build-lab.mjs',
       ...TOOLS
     ],
