@@ -163,7 +163,7 @@ def test_one_poison_event_of_many_is_given_up_alone(relay, capsys):
 
 def test_too_large_a_batch_is_split(relay):
     relay.plan = [413, 413]
-    sender, origin = quick(relay), source()
+    sender, origin = quick(relay, linger=0.5), source()  # all in one batch, on any machine
     for number in range(8):
         sender.put(origin, custom(number))
     relay.wait_for_events(8)
@@ -184,7 +184,7 @@ def test_an_event_of_a_megabyte_is_given_up_and_the_rest_goes(relay, capsys):
 def test_events_that_the_relay_sets_aside_are_counted(relay, capsys):
     rejected = {"status": "Ok", "rejected": [{"index": 0, "message": "properties.try: bad"}]}
     relay.plan = [(200, {}, json.dumps(rejected).encode())]
-    sender, origin = quick(relay), source()
+    sender, origin = quick(relay, linger=0.5), source()
     sender.put(origin, custom(0))
     sender.put(origin, custom(1))
     wait(lambda: sender.status()["failed"] == 1)
