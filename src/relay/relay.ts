@@ -6,7 +6,6 @@ import { pino, type Logger } from 'pino';
 import type { SinkStatus } from '../api/index.js';
 import {
   createInsightsSink,
-  createPostHogSink,
   type PostHogSinkOptions,
   type Sink
 } from '../sinks/index.js';
@@ -29,6 +28,7 @@ import { openSessions } from './login/sessions.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
 import { Tally } from './tally.js';
 import { VERSION } from './version.js';
+import { createWorkerSinks } from './workers/workerSinks.js';
 
 /** A relay at work. */
 export interface Relay {
@@ -46,6 +46,7 @@ export interface Relay {
 export interface RelayParts {
   /** Where the relay writes about itself; structured, to standard error by default. */
   logger?: Logger;
+  /** Makes the sink of a PostHog project; in a worker thread by default. */
   createPostHogSink?: (options: PostHogSinkOptions) => Sink;
   /** Folder of the built page. */
   pageFolder?: string;
@@ -85,6 +86,7 @@ export async function startRelay(
   let watched: WatchedLog | undefined;
   let deadLetters: DeadLetters | undefined;
   let feeders: Feeders | undefined;
+  const workerSinks = createWorkerSinks();
 
   const insights = createInsightsSink({
     titleOf: id => courses.course(id)?.title,
@@ -163,6 +165,7 @@ export async function startRelay(
       await drained(server);
       await app.close();
       await feeders?.stop();
+      await workerSinks.close();
       await deadLetters?.close();
       await log?.close();
       reports.flush();
@@ -196,7 +199,8 @@ export async function startRelay(
           ? null
           : { host: config['posthog-host'], apiKey: config['posthog-key'] },
       env,
-      createPostHogSink: parts.createPostHogSink ?? createPostHogSink,
+      createPostHogSink:
+        parts.createPostHogSink ?? workerSinks.createPostHogSink,
       onStatus: status => {
         if (state !== 'stopping') {
           reports.sink(status);
