@@ -2,8 +2,11 @@
  * The relay is killed again and again under load, with PostHog now and then away, and
  * still whatever it answered 200 for arrives in PostHog, once. LONG=1 kills ten times as often.
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireEvent } from '../../src/events/index.js';
+import { recordsOf } from '../../src/relay/log/contents.js';
+import { openSegmentLog } from '../../src/relay/log/segmentLog.js';
 import { makeEvents, postUntilTaken } from '../support/client.js';
 import {
   startPostHogStandIn,
@@ -91,6 +94,8 @@ it(
         `${taken.size} events in ${KILLS} kills; ${load.resent()} posts were repeated, ${copies - stored.length} deliveries were\n`
       );
       expect(await relay.stop()).toBe(0);
+      // The door knew every repeated post again, so no reader ever meets an event twice.
+      expect((await uuidsInLog(folder.data)).sort()).toEqual(uuids.sort());
     } finally {
       load.abandon();
       await relay?.kill();
@@ -111,6 +116,19 @@ async function change(
     await posthog.up();
     posthog.behave(weather);
   }
+}
+
+async function uuidsInLog(data: string): Promise<string[]> {
+  const log = await openSegmentLog({ dir: join(data, 'log') });
+  const uuids: string[] = [];
+  try {
+    for await (const record of log.read(1)) {
+      uuids.push(...recordsOf(record).map(({ uuid }) => uuid ?? 'none'));
+    }
+  } finally {
+    await log.close();
+  }
+  return uuids;
 }
 
 async function killWhileStarting(

@@ -65,6 +65,15 @@ export async function addCourse(data: string, course: string): Promise<string> {
   return (await readFile(keyFile, 'utf8')).trim();
 }
 
+/** Changes settings of a course, given as flags. */
+export async function setCourse(
+  data: string,
+  course: string,
+  settings: string[]
+): Promise<void> {
+  await runCli('course', 'set', course, '--data', data, ...settings);
+}
+
 /** Starts a relay on a free port; gives it at once, before it is ready. */
 export function spawnRelay(options: RelayOptions): {
   child: ChildProcess;
