@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import {
   link,
+  mkdir,
   readFile,
   readlink,
+  rmdir,
   stat,
   unlink,
   utimes,
@@ -35,11 +37,9 @@ export interface LockTimes {
   beatMs: number;
   /** Age from which a holder that cannot be looked up counts as dead. */
   staleMs: number;
-  /** How long two successors wait before they look who of them won. */
-  settleMs: number;
 }
 
-const TIMES: LockTimes = { beatMs: 5_000, staleMs: 15_000, settleMs: 50 };
+const TIMES: LockTimes = { beatMs: 5_000, staleMs: 15_000 };
 
 /** Who holds a lock, such that a reused process id is not taken for the holder. */
 interface Holder {
@@ -80,23 +80,13 @@ export async function acquireLock(
     const holder = parse(found);
     const age = Date.now() - (await modified(file));
     const state = await stateOf(holder, mine, age, times.staleMs);
-    if (state === 'dead') {
-      // The file may have a new holder since; only the content judged above may go.
-      if ((await content(file)) === found) {
-        await unlink(file).catch(() => undefined);
-      }
-      if (await put(file, text)) {
-        await sleep(times.settleMs);
-        if ((await content(file)) === text) {
-          break;
-        }
-        throw new LockedError(file, 'a process that started at the same time');
-      }
-    } else if (state === 'alive' || Date.now() > deadline) {
-      throw new LockedError(file, `process ${holder?.pid ?? 'unknown'}`);
-    } else {
-      await sleep(Math.min(250, times.beatMs));
+    if (state === 'dead' && (await bury(file, found, times.staleMs))) {
+      continue;
     }
+    if (state === 'alive' || Date.now() > deadline) {
+      throw new LockedError(file, `process ${holder?.pid ?? 'unknown'}`);
+    }
+    await sleep(Math.min(state === 'dead' ? 10 : 250, times.beatMs));
   }
   return hold(file, text, times.beatMs);
 }
@@ -119,6 +109,38 @@ function hold(file: string, text: string, beatMs: number): Lock {
       return released;
     }
   };
+}
+
+/**
+ * Removes the lock of a dead holder, which `judged` is the content of; false if somebody else
+ * is at it. One at a time: another successor's new lock could be taken for the old one.
+ */
+async function bury(
+  file: string,
+  judged: string,
+  staleMs: number
+): Promise<boolean> {
+  const turn = `${file}.takeover`;
+  try {
+    await mkdir(turn);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw error;
+    }
+    // Whoever made it was killed in the middle.
+    if (Date.now() - (await modified(turn)) > staleMs) {
+      await rmdir(turn).catch(() => undefined);
+    }
+    return false;
+  }
+  try {
+    if ((await content(file)) === judged) {
+      await unlink(file);
+    }
+  } finally {
+    await rmdir(turn);
+  }
+  return true;
 }
 
 /** Makes the file with its content in one step; false if there is one. */

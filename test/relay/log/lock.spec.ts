@@ -2,7 +2,14 @@
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  readdir,
+  readFile,
+  stat,
+  utimes,
+  writeFile
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { acquireLock, LockedError } from '../../../src/relay/log/lock.js';
 import { folders } from './support.js';
@@ -10,7 +17,7 @@ import { folders } from './support.js';
 const temporary = folders();
 afterAll(() => temporary.remove());
 
-const times = { beatMs: 20, staleMs: 100, settleMs: 20 };
+const times = { beatMs: 20, staleMs: 100 };
 let file: string;
 beforeEach(async () => {
   file = join(await temporary.make(), 'log.lock');
@@ -75,7 +82,9 @@ describe('the lock', () => {
       const now = new Date();
       void utimes(file, now, now);
     }, 10);
-    await expect(acquireLock(file, times)).rejects.toBeInstanceOf(LockedError);
+    await expect(
+      acquireLock(file, { ...times, staleMs: 1500 })
+    ).rejects.toBeInstanceOf(LockedError);
     clearInterval(beat);
   });
 
@@ -105,6 +114,13 @@ describe('the lock', () => {
       }
       await won[0]!.release();
     }
+  });
+
+  it('is taken over also after a successor was killed at it', async () => {
+    await writeFile(file, await holder({ started: '1' }));
+    await mkdir(`${file}.takeover`);
+    await (await acquireLock(file, times)).release();
+    expect(await readdir(dirname(file))).toEqual([]);
   });
 
   it('is left alone by a holder that lost it', async () => {

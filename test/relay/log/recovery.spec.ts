@@ -206,7 +206,7 @@ describe('damage', () => {
     await opened({ 1: harmed }, async log => {
       expect((await readAll(log)).map(idOf)).toEqual(['good']);
     });
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(performance.now() - start).toBeLessThan(30_000);
   });
 
   it('at the place where readers start is passed by them too', async () => {

@@ -624,7 +624,8 @@ describe('stopping', () => {
     );
     const start = performance.now();
     await Promise.all([failing.stop(), idle.stop()]);
-    expect(performance.now() - start).toBeLessThan(1000);
+    // The grace for a delivery in flight would be 5000.
+    expect(performance.now() - start).toBeLessThan(4000);
   });
 });
 
