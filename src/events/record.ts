@@ -35,7 +35,7 @@ export function toRecord(event: WireEvent, receipt: Receipt): TelemetryRecord {
     event: event.event,
     timestamp: receipt.timestamp,
     uuid: receipt.uuid,
-    distinct_id: event.distinct_id,
+    distinct_id: receipt.student ?? event.distinct_id,
     received_at: receipt.receivedAt,
     course: receipt.course,
     student:

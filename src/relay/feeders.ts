@@ -64,10 +64,12 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
   let revision = -1;
   let stopping: Promise<void> | undefined;
 
-  /** Name of the sink that a course's events go to, if any. */
+  /** Name of the sink that a course's events go to, if any; one course's mistake holds up no other. */
   function sinkNameOf(id: string): string | null {
     const course = courses.course(id);
-    const destination = course ? destinationOf(course, options) : null;
+    const destination = course
+      ? tellOnce(() => destinationOf(course, options))
+      : null;
     return destination && nameOf(destination);
   }
 
