@@ -6,7 +6,7 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const TITLE_WIDTH = 18;
 const DETAIL_WIDTH = 48;
 /** Where there is no spinner, a long step says that often that it is alive. */
-const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_MS = 30_000;
 
 /**
  * @param {number} ms
