@@ -175,7 +175,10 @@ function show(option: Option<unknown>, value: unknown): string {
   if (option.secret) {
     return 'something else (hidden)';
   }
-  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  return typeof value === 'bigint'
+    ? String(value)
+    : // A password in an address is nobody's business.
+      JSON.stringify(value).replace(/\/\/[^/@]*@/, '//(hidden)@');
 }
 
 /** The option that was probably meant. */

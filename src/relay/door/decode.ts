@@ -14,6 +14,8 @@ export interface Hints {
 
 /** From this size on, decompression goes to a thread of its own. */
 const ASYNC_BYTES = 16 * 1024;
+/** Output of one step of decompression; each step of a large body visits that thread once. */
+const CHUNK_BYTES = 128 * 1024;
 /** Form, base64, gzip, and base64 once more: nobody wraps deeper. */
 const MAX_LAYERS = 5;
 
@@ -77,10 +79,12 @@ export async function decodeBody(
 
 async function decompress(bytes: Buffer, limit: number): Promise<Buffer> {
   try {
-    const options = { maxOutputLength: limit };
     return bytes.length < ASYNC_BYTES
-      ? gunzipSync(bytes, options)
-      : await gunzipAsync(bytes, options);
+      ? gunzipSync(bytes, { maxOutputLength: limit })
+      : await gunzipAsync(bytes, {
+          maxOutputLength: limit,
+          chunkSize: CHUNK_BYTES
+        });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw code === 'ERR_BUFFER_TOO_LARGE'

@@ -125,6 +125,13 @@ export function createDoor(
       } else {
         const receipt = await take(request, now());
         report.receipt = receipt;
+        if (receipt.kept + receipt.duplicates === 0) {
+          throw new RelayError(
+            'no_valid_event',
+            { count: receipt.rejected.length },
+            rejectedPart(receipt.rejected)
+          );
+        }
         const body =
           receipt.rejected.length === 0
             ? OK

@@ -34,7 +34,7 @@ export interface Arrival {
   sentAt?: string | undefined;
 }
 
-/** What became of a request whose events were taken. */
+/** What became of a request's events. Where none was kept and none known, all were rejected. */
 export interface Receipt {
   course: string;
   kept: number;
@@ -62,7 +62,8 @@ const ENVELOPE_MEMBERS = new Set([
  * Takes a request's events in. Resolves once all of them are on disk, those that came before
  * and are only repeated included.
  *
- * @throws RelayError if none can be taken, or not all could be made durable; the request may then be sent again.
+ * @throws RelayError if the request cannot be read or may not write here, or if not all could be
+ * made durable; in that case it may be sent again.
  */
 export async function takeIn(
   arrival: Arrival,
@@ -124,13 +125,6 @@ export async function takeIn(
     throw new RelayError('log_unavailable', {}, {}, { cause: error });
   }
   const rejected = setAside.map(({ raw: _raw, expected: _e, ...rest }) => rest);
-  if (kept.length + duplicates === 0) {
-    throw new RelayError(
-      'no_valid_event',
-      { count: rejected.length },
-      rejectedPart(rejected)
-    );
-  }
   return { course: course.id, kept: kept.length, duplicates, rejected };
 }
 
