@@ -1,0 +1,59 @@
+/** Chromium for the tests, and pages that remember what they wrote to their consoles. */
+import { existsSync } from 'node:fs';
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type Page
+} from 'playwright-core';
+
+const ARGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync'
+];
+
+/** Starts the browser: `CHROMIUM_PATH` or `CHROMIUM`, else the system's, else Playwright's own. */
+export async function launchChromium(): Promise<Browser> {
+  const file = [
+    process.env['CHROMIUM_PATH'],
+    process.env['CHROMIUM'],
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    chromium.executablePath()
+  ].find(path => path !== undefined && existsSync(path));
+  if (file === undefined) {
+    throw new Error('no Chromium: install it, or set CHROMIUM_PATH');
+  }
+  return chromium.launch({ executablePath: file, args: ARGS });
+}
+
+/** A page and everything that went wrong on it. */
+export interface WatchedPage {
+  page: Page;
+  /** Console messages, `type: text`. */
+  console: string[];
+  /** Uncaught errors. */
+  errors: string[];
+}
+
+/** Opens an empty page. */
+export async function openPage(
+  context: BrowserContext | Browser
+): Promise<WatchedPage> {
+  const page = await context.newPage();
+  const watched: WatchedPage = { page, console: [], errors: [] };
+  page.on('console', message => {
+    watched.console.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', error => {
+    watched.errors.push(error.message);
+  });
+  return watched;
+}

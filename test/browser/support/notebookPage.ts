@@ -1,0 +1,229 @@
+/** A notebook open in JupyterLab or Notebook 7, driven as a student drives it. */
+import type { Locator, Page } from 'playwright-core';
+import { waitFor } from '../../support/waitFor.js';
+
+const LOAD_MS = 60_000;
+const RUN_MS = 30_000;
+
+/** What is read of the application, which the server exposes for tests. */
+interface ExposedApp {
+  commands: { execute(id: string, args?: object): Promise<unknown> };
+  shell: { currentWidget: ExposedPanel | null };
+}
+interface ExposedPanel {
+  id: string;
+  content: {
+    widgets: {
+      node: HTMLElement;
+      model: { id: string; executionState?: string };
+    }[];
+    activeCellIndex: number;
+  };
+  context: { save(): Promise<void>; path: string };
+  sessionContext: {
+    session: { kernel: { status: string; id: string } | null } | null;
+  };
+}
+declare global {
+  interface Window {
+    jupyterapp: ExposedApp;
+  }
+}
+
+/** The notebook that has the focus on a page. */
+export class NotebookPage {
+  constructor(readonly page: Page) {}
+
+  /** Opens `url` and waits until its kernel is idle. */
+  async open(url: string): Promise<void> {
+    await this.page.goto(url);
+    await this.ready();
+  }
+
+  /** Waits until the notebook is shown and its kernel is idle. */
+  async ready(): Promise<void> {
+    await waitFor(
+      'the notebook is shown and its kernel is idle',
+      async () => (await this.kernelStatus()) === 'idle',
+      LOAD_MS
+    );
+    await this.page
+      .locator('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-cell')
+      .first()
+      .waitFor();
+  }
+
+  /** `idle`, `busy`, …; null without a notebook or kernel. */
+  kernelStatus(): Promise<string | null> {
+    return this.page
+      .evaluate(
+        () =>
+          window.jupyterapp?.shell.currentWidget?.sessionContext?.session
+            ?.kernel?.status ?? null
+      )
+      .catch(() => null); // The page is still loading.
+  }
+
+  /** The cell with that id, active and scrolled into view. */
+  async select(id: string): Promise<Locator> {
+    const mark = await this.page.evaluate(wanted => {
+      const { content, id: panel } = window.jupyterapp.shell.currentWidget!;
+      const index = content.widgets.findIndex(cell => cell.model.id === wanted);
+      if (index < 0) {
+        throw new Error(`there is no cell ${wanted}`);
+      }
+      content.activeCellIndex = index;
+      return (content.widgets[index]!.node.dataset['cellOfTest'] =
+        `${panel} ${wanted}`);
+    }, id);
+    const cell = this.page.locator(`[data-cell-of-test="${mark}"]`);
+    await cell.scrollIntoViewIfNeeded();
+    return cell;
+  }
+
+  /** Clicks into a cell's source and presses the keys that run it; tells when it pressed them. */
+  async press(id: string): Promise<number> {
+    const cell = await this.select(id);
+    await cell.locator('.cm-content').click();
+    const pressed = Date.now();
+    await this.page.keyboard.press('Control+Enter');
+    return pressed;
+  }
+
+  /**
+   * Runs a cell by the application's own command: JupyterLab moves the focus by itself
+   * at times (after a dialogue, say), and keys would then go astray.
+   */
+  async start(id: string): Promise<Locator> {
+    const cell = await this.select(id);
+    await this.command('notebook:run-cell');
+    return cell;
+  }
+
+  /** Runs a cell and waits for its end. */
+  async run(id: string): Promise<void> {
+    await this.start(id);
+    await this.settled();
+  }
+
+  /** Runs the setup cell and types a name at its prompts. */
+  async setUp(id: string, first: string, last: string): Promise<void> {
+    await this.start(id);
+    await this.answerName(id, first, last);
+    await this.settled();
+  }
+
+  /** Types a name at the prompts of the setup cell, which runs. */
+  async answerName(id: string, first: string, last: string): Promise<void> {
+    const cell = await this.select(id);
+    for (const [prompt, answer] of [
+      ['FIRST NAME', first],
+      ['LAST NAME', last]
+    ] as const) {
+      const input = cell
+        .locator('.jp-Stdin', { hasText: prompt })
+        .locator('input');
+      await input.waitFor({ timeout: RUN_MS });
+      await input.fill(answer);
+      await input.press('Enter');
+    }
+  }
+
+  /** Runs a cell and gives the text of its outputs. */
+  async runAndRead(id: string): Promise<string> {
+    await this.run(id);
+    const cell = await this.select(id);
+    return cell.locator('.jp-OutputArea-output').innerText();
+  }
+
+  /** Waits until the kernel works on the cell. */
+  async runs(id: string): Promise<void> {
+    await waitFor(
+      `the kernel works on ${id}`,
+      async () =>
+        (await this.kernelStatus()) === 'busy' &&
+        (await this.page.evaluate(
+          wanted =>
+            window.jupyterapp.shell.currentWidget!.content.widgets.some(
+              cell =>
+                cell.model.id === wanted &&
+                cell.model.executionState === 'running'
+            ),
+          id
+        )),
+      RUN_MS
+    );
+  }
+
+  /** Opens a second notebook of the same folder in a tab beside, and waits for its kernel. */
+  async openBeside(path: string): Promise<void> {
+    await this.page.evaluate(async name => {
+      await window.jupyterapp.commands.execute('docmanager:open', {
+        path: name
+      });
+    }, path);
+    await waitFor(
+      `${path} has the focus`,
+      () =>
+        this.page.evaluate(
+          name => window.jupyterapp.shell.currentWidget?.context?.path === name,
+          path
+        ),
+      LOAD_MS
+    );
+    await this.ready();
+  }
+
+  /** Restarts the kernel as the menu does, dialogue included. */
+  async restartKernel(): Promise<void> {
+    await this.command('notebook:restart-kernel');
+    await this.page.locator('.jp-Dialog .jp-mod-accept').click();
+    await this.settled();
+  }
+
+  /** Replaces a cell's source by typing. */
+  async type(id: string, source: string): Promise<void> {
+    const cell = await this.select(id);
+    await cell.locator('.cm-content').click();
+    await this.page.keyboard.press('Control+A');
+    await this.page.keyboard.insertText(source);
+  }
+
+  /** Executes a command; gives at once what it returns later. */
+  async command(id: string): Promise<void> {
+    await this.page.evaluate(name => {
+      // A Run All with a failing cell rejects; that is no fault of the test.
+      void window.jupyterapp.commands.execute(name).catch(() => undefined);
+    }, id);
+  }
+
+  /** Saves the notebook. */
+  async save(): Promise<void> {
+    await this.page.evaluate(() =>
+      window.jupyterapp.shell.currentWidget!.context.save()
+    );
+  }
+
+  /** Waits until no cell runs and the kernel is idle. */
+  async settled(): Promise<void> {
+    await waitFor(
+      'no cell runs any more',
+      () =>
+        this.page.evaluate(() => {
+          const panel = window.jupyterapp.shell.currentWidget!;
+          return (
+            panel.sessionContext.session?.kernel?.status === 'idle' &&
+            panel.content.widgets.every(
+              cell => (cell.model.executionState ?? 'idle') === 'idle'
+            )
+          );
+        }),
+      RUN_MS
+    );
+  }
+
+  /** Text of the extension's item in the status bar. */
+  status(): Locator {
+    return this.page.locator('.jp-ipynbTelemetry-status');
+  }
+}
