@@ -14,6 +14,7 @@ import {
   LogUnavailableError,
   type EventLog
 } from '../../../src/relay/log/types.js';
+import { waitFor } from '../../support/waitFor.js';
 import { Dice, ModelDisk } from './modelDisk.js';
 import { body, folders, header, idOf, readAll } from './support.js';
 
@@ -87,6 +88,7 @@ describe('a flush', () => {
       await log.append(header(), body(index));
       answered += 1;
     });
+    await waitFor('the first flush', () => flushes > 0);
     await pause(50);
     expect({ flushes, answered }).toEqual({ flushes: 1, answered: 0 });
     expect(log.status().last).toBe(0);
