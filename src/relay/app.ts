@@ -1,5 +1,9 @@
 /** The routes beside the door: health, the course for clients, and everything behind the page. */
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply
+} from 'fastify';
 import type { SinkStatus } from '../api/index.js';
 import { addCourseRoute } from './api/courseRoute.js';
 import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
@@ -38,18 +42,20 @@ export function createApp(parts: AppParts): FastifyInstance {
       return pathOf(url, parts.prefix) + (query < 0 ? '' : url.slice(query));
     },
     bodyLimit: 64 * 1024,
+    // An address that cannot be decoded.
+    frameworkErrors: (_error, request, reply: FastifyReply) => {
+      const error = new RelayError('not_found', { path: 'this address' });
+      void reply
+        .code(404)
+        .headers(commonHeaders(request.id))
+        .send(error.body());
+    },
     // Closing waits for requests in flight; the relay ends the streams itself.
     forceCloseConnections: false
   });
 
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers({
-      'x-request-id': request.id,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'x-frame-options': 'DENY',
-      'cache-control': 'no-store'
-    });
+    reply.headers(commonHeaders(request.id));
     done();
   });
 
@@ -78,6 +84,16 @@ export function createApp(parts: AppParts): FastifyInstance {
   addCourseRoute(app, parts.courses);
   addPageRoutes(app, parts);
   return app;
+}
+
+function commonHeaders(id: string): Record<string, string> {
+  return {
+    'x-request-id': id,
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'x-frame-options': 'DENY',
+    'cache-control': 'no-store'
+  };
 }
 
 /** The framework's own refusals (an address it cannot read, a body nobody wants) are the client's doing. */

@@ -335,12 +335,14 @@ async function drained(server: Server): Promise<void> {
     return;
   }
   await new Promise<void>(resolve => {
+    // A connection that a client keeps is idle again once its request is answered.
+    const idle = setInterval(() => server.closeIdleConnections(), 20);
     const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
     server.close(() => {
+      clearInterval(idle);
       clearTimeout(force);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }
 
