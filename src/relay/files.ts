@@ -33,9 +33,16 @@ export function dataPaths(folder: string): DataPaths {
   };
 }
 
-/** Makes the data folder where it is missing, closed to other users. */
+/** Makes the data folder where it is missing, closed to other users. @throws Error that says what to do. */
 export async function makeDataFolder(folder: string): Promise<DataPaths> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Error(
+      `the data folder ${folder} cannot be made (${(error as NodeJS.ErrnoException).code}). Choose another one with --data.`,
+      { cause: error }
+    );
+  }
   return dataPaths(folder);
 }
 

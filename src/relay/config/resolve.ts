@@ -147,7 +147,7 @@ function readToml(
     content = readFileSync(path, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (required || code !== 'ENOENT') {
+    if (required || (code !== 'ENOENT' && code !== 'ENOTDIR')) {
       problems.push(`--config: expected a TOML file, got ${path}: ${message}.`);
     }
     return new Map();

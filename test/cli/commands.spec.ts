@@ -1,0 +1,371 @@
+/** The commands: what they do, what they say when they cannot, and that the documentation is theirs. */
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { helpOf } from '../../src/cli/command.js';
+import { COMMANDS, run } from '../../src/cli/run.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ipynb-telemetry-cli-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Outcome {
+  code: number;
+  out: string;
+  err: string;
+}
+
+async function cli(...argv: string[]): Promise<Outcome> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await run(
+    argv,
+    { IPYNB_TELEMETRY_DATA: folder },
+    { out: line => out.push(line), err: line => err.push(line) }
+  );
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+async function ok(...argv: string[]): Promise<string> {
+  const outcome = await cli(...argv);
+  expect(outcome).toEqual({ code: 0, out: outcome.out, err: '' });
+  return outcome.out;
+}
+
+const KEY = /nbt_[0-9A-Za-z]{32}/;
+
+describe('courses and keys', () => {
+  it('course add prints the key once, and no other command does', async () => {
+    const said = await ok('course', 'add', 'demo', '--title', '2026');
+    const [key] = KEY.exec(said)!;
+    for (const argv of [
+      ['course', 'list'],
+      ['course', 'list', '--json'],
+      ['key', 'list'],
+      ['key', 'list', '--json']
+    ]) {
+      expect(await ok(...argv)).not.toContain(key.slice(4));
+    }
+    const [course] = JSON.parse(
+      await ok('course', 'list', '--json')
+    ) as object[];
+    // A title of digits stays text.
+    expect(course).toEqual({
+      course: 'demo',
+      title: '2026',
+      version: 1,
+      level: 'outcomes',
+      consent: 'notice',
+      identity: 'names',
+      notice: { receiver: '2026', retention_days: 365, contact: null },
+      simulated: false,
+      posthog: 'relay'
+    });
+  });
+
+  it('--key-file takes the key, for its owner alone, and never replaces a file', async () => {
+    const file = join(folder, 'demo.key');
+    const add = [
+      'course',
+      'add',
+      'demo',
+      '--title',
+      'Demo',
+      '--key-file',
+      file
+    ];
+    expect(await ok(...add)).not.toMatch(KEY);
+    expect(await readFile(file, 'utf8')).toMatch(/^nbt_[0-9A-Za-z]{32}\n$/);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const key = await readFile(file, 'utf8');
+    const again = await cli('key', 'add', 'demo', '--key-file', file);
+    expect(again).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('expected a new file') as string
+    });
+    expect(await readFile(file, 'utf8')).toBe(key);
+    expect(JSON.parse(await ok('key', 'list', '--json'))).toHaveLength(1);
+  });
+
+  it('a key file is not left behind where no key was made', async () => {
+    await ok('course', 'add', 'demo', '--title', 'Demo');
+    const file = join(folder, 'again.key');
+    const again = await cli(
+      ...['course', 'add', 'demo', '--title', 'x', '--key-file', file]
+    );
+    expect(again.code).toBe(1);
+    await expect(stat(file)).rejects.toThrow('ENOENT');
+  });
+
+  it('settings are set, one by one and all of them', async () => {
+    await ok('course', 'add', 'demo', '--title', 'Demo', '--level', 'code');
+    const set = async (...argv: string[]): Promise<unknown> =>
+      JSON.parse(await ok('course', 'set', 'demo', '--json', ...argv));
+    expect(
+      await set(
+        ...['--title', 'Other', '--consent', 'opt-in', '--receiver', 'Ada'],
+        ...['--retention-days', '90', '--contact', 'ada@example.org'],
+        ...['--simulated', 'yes', '--posthog', 'off']
+      )
+    ).toEqual({
+      course: 'demo',
+      title: 'Other',
+      version: 2,
+      level: 'code',
+      consent: 'opt-in',
+      identity: 'names',
+      notice: {
+        receiver: 'Ada',
+        retention_days: 90,
+        contact: 'ada@example.org'
+      },
+      simulated: true,
+      posthog: 'off'
+    });
+    expect(
+      await set(
+        '--retention-days',
+        'none',
+        '--contact',
+        'none',
+        '--simulated',
+        'no'
+      )
+    ).toMatchObject({
+      notice: { receiver: 'Ada', retention_days: null, contact: null },
+      simulated: false,
+      version: 3
+    });
+    const own = ['--posthog-host', 'https://eu.i.posthog.com/'];
+    expect(await set(...own, '--posthog-key-env', 'DEMO_KEY')).toMatchObject({
+      posthog: { host: 'https://eu.i.posthog.com', apiKeyEnv: 'DEMO_KEY' }
+    });
+    const secret = await ok(
+      ...[
+        'course',
+        'set',
+        'demo',
+        ...own,
+        '--posthog-key',
+        'phc_test',
+        '--json'
+      ]
+    );
+    expect(secret).not.toContain('phc_test');
+    expect(await set('--posthog', 'relay')).toMatchObject({ posthog: 'relay' });
+  });
+
+  it('a key is revoked by its id', async () => {
+    await ok('course', 'add', 'demo', '--title', 'Demo');
+    const made = JSON.parse(
+      await ok('key', 'add', 'demo', '--label', '007', '--json')
+    ) as { keyId: string; key: string };
+    expect(made.key).toMatch(KEY);
+    await ok('key', 'revoke', made.keyId);
+    const keys = JSON.parse(await ok('key', 'list', '--json')) as object[];
+    expect(keys[1]).toMatchObject({
+      keyId: made.keyId,
+      label: '007',
+      revoked: expect.any(String) as string
+    });
+    expect(await cli('key', 'revoke', made.keyId)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('was revoked already') as string
+    });
+  });
+
+  it('link prints a link to where the relay is, or would be', async () => {
+    expect(await ok('link')).toMatch(
+      /^http:\/\/127\.0\.0\.1:7345\/login\?token=[\w-]{32}$/
+    );
+    await writeFile(
+      join(folder, 'relay.json'),
+      JSON.stringify({ url: 'http://127.0.0.1:4444' })
+    );
+    expect(JSON.parse(await ok('link', '--json'))).toEqual({
+      login: expect.stringMatching(
+        /^http:\/\/127\.0\.0\.1:4444\/login\?token=/
+      ) as string
+    });
+  });
+});
+
+describe('what cannot be is said in a line, with what can', () => {
+  it.each<[string, string[], number, string]>([
+    ['no command', [], 2, ''],
+    ['an unknown command', ['zebra'], 2, 'expected a command (relay, link,'],
+    ['half a command', ['course'], 2, 'expected course add, course set'],
+    [
+      'an unknown option',
+      ['link', '--zebra'],
+      2,
+      "ipynb-telemetry: Unknown option '--zebra'."
+    ],
+    [
+      'an option without its value',
+      ['link', '--data'],
+      2,
+      "'--data <value>' argument missing"
+    ],
+    [
+      'too few arguments',
+      ['course', 'add', '--title', 'x'],
+      2,
+      'expected COURSE, got none.'
+    ],
+    [
+      'too many arguments',
+      ['link', 'a', 'b'],
+      2,
+      'expected no argument, got "a" "b".'
+    ],
+    [
+      'a course without a title',
+      ['course', 'add', 'demo'],
+      2,
+      'expected --title'
+    ],
+    [
+      'nothing to set',
+      ['course', 'set', 'demo'],
+      2,
+      'expected at least one setting'
+    ],
+    [
+      'a course that is not there',
+      ['course', 'set', 'demo', '--level', 'code'],
+      1,
+      'there is no course "demo"'
+    ],
+    [
+      'pseudonyms',
+      ['course', 'add', 'demo', '--title', 'x', '--identity', 'pseudonyms'],
+      1,
+      'does not pretend to'
+    ],
+    [
+      'a simulation that may be',
+      ['course', 'set', 'demo', '--simulated', 'maybe'],
+      2,
+      'expected yes or no, got "maybe"'
+    ],
+    [
+      'a PostHog without its key',
+      ['course', 'set', 'demo', '--posthog-host', 'https://x.example'],
+      2,
+      'expected --posthog-host with either'
+    ],
+    [
+      'a personal key',
+      [
+        'course',
+        'set',
+        'demo',
+        '--posthog-host',
+        'https://x.example',
+        '--posthog-key',
+        'phx_me'
+      ],
+      2,
+      'not a personal key'
+    ],
+    [
+      "a variable of the relay's own",
+      [
+        'course',
+        'set',
+        'demo',
+        '--posthog-host',
+        'https://x.example',
+        '--posthog-key-env',
+        'IPYNB_TELEMETRY_X'
+      ],
+      2,
+      'does not begin with IPYNB_TELEMETRY_'
+    ],
+    [
+      'a wrong configuration',
+      ['relay', '--port', 'many'],
+      2,
+      '--port: expected a whole number'
+    ],
+    ['a folder that is none', ['link', '--data', '/dev/null/x'], 1, 'ENOTDIR']
+  ])('%s', async (_what, argv, code, said) => {
+    const outcome = await cli(...argv);
+    expect(outcome).toMatchObject({
+      code,
+      err: expect.stringContaining(said) as string
+    });
+    expect(outcome.err).not.toMatch(/at .*\.[jt]s:\d+/);
+    expect(outcome.err).not.toContain('phx_me');
+  });
+});
+
+describe('the documentation', () => {
+  const docs = readFileSync(
+    new URL('../../docs/relay.md', import.meta.url),
+    'utf8'
+  );
+  const documented = new Map(
+    [
+      ...docs.matchAll(
+        /^### `ipynb-telemetry ([a-z ]+)`\n\n```text\n([\s\S]*?)\n```$/gm
+      )
+    ].map(([, name, help]) => [name!, help!])
+  );
+
+  it('has each command, and no other', () => {
+    expect([...documented.keys()]).toEqual(COMMANDS.map(({ name }) => name));
+  });
+
+  it.each(COMMANDS.map(command => [command.name, command] as const))(
+    'of %s is its help',
+    async (name, command) => {
+      expect(documented.get(name)).toBe(helpOf(command));
+      expect(await ok(...name.split(' '), '--help')).toBe(helpOf(command));
+    }
+  );
+
+  it.each(
+    COMMANDS.flatMap(({ name, examples }) =>
+      examples.map(example => [example, name] as const)
+    )
+  )('shows an example that can be called: %s', async (example, name) => {
+    expect(example.startsWith(name)).toBe(true);
+    const argv = [...example.matchAll(/"([^"]*)"|(\S+)/g)].map(
+      ([, quoted, bare]) => quoted ?? bare!
+    );
+    if (name === 'relay') {
+      // Its options are known; it would run for ever.
+      const options = COMMANDS.find(command => command.name === name)!.options;
+      argv
+        .filter(word => word.startsWith('--'))
+        .forEach(word => expect(options).toHaveProperty(word.slice(2)));
+      return;
+    }
+    const outside = argv.map(word =>
+      word.endsWith('.key') || word.startsWith('/')
+        ? join(folder, word.replaceAll('/', '-'))
+        : word
+    );
+    if (name !== 'course add') {
+      await cli('course', 'add', 'python-101', '--title', 'x');
+    }
+    const { code, err } = await cli(...outside);
+    expect(code === 0 || /id of a key/.test(err)).toBe(true);
+  });
+
+  it('is summed up by the help of the program', async () => {
+    const help = await ok('--help');
+    for (const { name, summary } of COMMANDS) {
+      expect(help).toContain(name);
+      expect(help).toContain(summary);
+    }
+    expect(await ok('--version')).toMatch(/^\d+\.\d+\.\d+/);
+  });
+});
