@@ -1,11 +1,12 @@
 /**
- * How many events a second the door makes durable, beside a bare node:http server that only
- * parses the same JSON: same run, same load, rounds in turn. `node bench/door.mjs [--seconds 3]
+ * How many events a second the door makes durable, by itself and in the whole relay with the
+ * page's sink behind it, beside a bare node:http server that only parses the same JSON: same run,
+ * same load, rounds in turn. `node bench/door.mjs [--seconds 3]
  * [--rounds 3] [--connections 64] [--events 50] [--json]`. Build first (`npm run build`).
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +20,9 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '64' },
     events: { type: 'string', default: '50' },
     json: { type: 'boolean', default: false },
-    floor: { type: 'boolean', default: false }
+    // Which server to be, for the processes that this one starts.
+    floor: { type: 'boolean', default: false },
+    door: { type: 'string' }
   }
 });
 const SECONDS = Number(values.seconds);
@@ -31,6 +34,8 @@ const TICKS_PER_SECOND = 100;
 
 if (values.floor) {
   await serveFloor();
+} else if (values.door) {
+  await serveDoor(values.door);
 } else {
   await main();
 }
@@ -52,6 +57,32 @@ async function serveFloor() {
         .end(answer);
     });
   });
+  server.listen(0, '127.0.0.1', () =>
+    console.info(JSON.stringify({ port: server.address().port }))
+  );
+}
+
+/** The door and its log, and no reader. */
+async function serveDoor(data) {
+  const { createServer } = await import('node:http');
+  const lib = path => import(new URL(`../lib/relay/${path}`, import.meta.url));
+  const { createDoor } = await lib('door/door.js');
+  const { createDuplicateWindow } = await lib('door/duplicates.js');
+  const { openSegmentLog } = await lib('log/segmentLog.js');
+  const { openCourseStore } = await lib('courses/courseStore.js');
+  const door = createDoor({
+    log: await openSegmentLog({ dir: join(data, 'log') }),
+    deadLetters: { put: () => Promise.reject(new Error('a bad event')) },
+    courses: openCourseStore(join(data, 'courses.json'), console.error),
+    duplicates: createDuplicateWindow({ days: 7 }),
+    bodyLimitBytes: 20_000_000,
+    decompressedLimitBytes: 100_000_000,
+    bodyTimeoutMs: 30_000,
+    state: () => 'open'
+  });
+  const server = createServer((request, response) =>
+    door(request, response, '/batch/')
+  );
   server.listen(0, '127.0.0.1', () =>
     console.info(JSON.stringify({ port: server.address().port }))
   );
@@ -79,27 +110,24 @@ async function main() {
         '--json'
       ])
     ).key;
+    const me = fileURLToPath(import.meta.url);
+    const second = join(folder, 'second');
+    cpSync(data, second, { recursive: true });
     const servers = {
-      floor: await start(children, [fileURLToPath(import.meta.url), '--floor']),
+      floor: await start(children, [me, '--floor']),
+      door: await start(children, [me, '--door', second]),
       relay: await start(children, [
-        CLI,
-        'relay',
-        '--data',
-        data,
-        '--port',
-        '0',
-        '--json',
-        '--log-level',
-        'error'
+        ...[CLI, 'relay', '--data', data, '--port', '0', '--json'],
+        ...['--log-level', 'error']
       ])
     };
     const body = makeBody(key);
-    const results = { floor: [], relay: [] };
+    const results = { floor: [], door: [], relay: [] };
     for (const server of Object.values(servers)) {
       await load(server, body, 1); // Warm: both compilers have seen the load.
     }
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const name of ['floor', 'relay']) {
+      for (const name of ['floor', 'door', 'relay']) {
         results[name].push(await load(servers[name], body, SECONDS));
       }
     }
@@ -114,53 +142,52 @@ async function main() {
 }
 
 function report(results, bytes) {
-  const rate = name =>
-    median(results[name].map(run => run.events / run.seconds));
-  const cpu = name =>
-    median(results[name].map(run => (run.cpuSeconds / run.events) * 1e6));
-  const wall = results.relay.map(
-    (run, i) =>
-      run.events /
-      run.seconds /
-      (results.floor[i].events / results.floor[i].seconds)
+  const of = (name, figure) => median(results[name].map(figure));
+  const eachOf = (name, figure) =>
+    results[name].map((run, i) => figure(run) / figure(results.floor[i]));
+  const rate = run => run.events / run.seconds;
+  const cpu = run => (run.cpuSeconds / run.events) * 1e6;
+  const rows = Object.fromEntries(
+    Object.keys(results).map(name => [
+      name,
+      {
+        eventsPerSecond: Math.round(of(name, rate)),
+        ratio: round2(median(eachOf(name, rate))),
+        ratioRange: [
+          round2(Math.min(...eachOf(name, rate))),
+          round2(Math.max(...eachOf(name, rate)))
+        ],
+        cpuMicrosPerEvent: round2(of(name, cpu)),
+        cpuRatio: round2(1 / median(eachOf(name, cpu))),
+        p50Ms: round2(of(name, run => run.p50)),
+        p99Ms: round2(of(name, run => run.p99))
+      }
+    ])
   );
-  const cpuRatio = results.relay.map(
-    (run, i) =>
-      results.floor[i].cpuSeconds /
-      results.floor[i].events /
-      (run.cpuSeconds / run.events)
-  );
-  const summary = {
-    eventsPerBody: EVENTS,
-    bytesPerBody: bytes,
-    connections: CONNECTIONS,
-    floorEventsPerSecond: Math.round(rate('floor')),
-    relayEventsPerSecond: Math.round(rate('relay')),
-    ratio: round2(median(wall)),
-    ratioRange: [round2(Math.min(...wall)), round2(Math.max(...wall))],
-    cpuRatio: round2(median(cpuRatio)),
-    floorCpuMicrosPerEvent: round2(cpu('floor')),
-    relayCpuMicrosPerEvent: round2(cpu('relay')),
-    relayP50Ms: round2(median(results.relay.map(run => run.p50))),
-    relayP99Ms: round2(median(results.relay.map(run => run.p99))),
-    floorP99Ms: round2(median(results.floor.map(run => run.p99)))
-  };
   if (values.json) {
-    console.info(JSON.stringify(summary));
+    console.info(
+      JSON.stringify({
+        eventsPerBody: EVENTS,
+        bytesPerBody: bytes,
+        connections: CONNECTIONS,
+        ...rows
+      })
+    );
     return;
   }
   console.info(
     `${EVENTS} events a body (${bytes} bytes), ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s each`
   );
-  console.info(
-    `bare server, JSON.parse only   ${summary.floorEventsPerSecond} events/s   ${summary.floorCpuMicrosPerEvent} µs of CPU an event   p99 ${summary.floorP99Ms} ms`
-  );
-  console.info(
-    `relay, durable before the 200  ${summary.relayEventsPerSecond} events/s   ${summary.relayCpuMicrosPerEvent} µs of CPU an event   p99 ${summary.relayP99Ms} ms (p50 ${summary.relayP50Ms})`
-  );
-  console.info(
-    `ratio ${summary.ratio} (${summary.ratioRange.join(' to ')}), by CPU time ${summary.cpuRatio}`
-  );
+  const names = {
+    floor: 'bare server, JSON.parse only',
+    door: 'door, durable before the 200',
+    relay: 'whole relay, page behind it'
+  };
+  for (const [name, row] of Object.entries(rows)) {
+    console.info(
+      `${names[name].padEnd(29)} ${String(row.eventsPerSecond).padStart(7)} events/s   ${row.cpuMicrosPerEvent} µs of CPU an event   p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms   ratio ${row.ratio} (${row.ratioRange.join(' to ')}), by CPU ${row.cpuRatio}`
+    );
+  }
 }
 
 /** A body of events as the extension sends them, and where their ids stand in it. */

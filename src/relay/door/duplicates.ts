@@ -1,6 +1,6 @@
 /** The door's memory of ids: tells an event that was sent again from a new one, for some days and in bounded memory. */
 import { createHash, randomBytes } from 'node:crypto';
-import { UuidTable, type Id } from './uuidTable.js';
+import { UuidTable } from './uuidTable.js';
 
 /** How much is remembered. */
 export interface DuplicateWindowOptions {
@@ -22,6 +22,17 @@ export interface DuplicateWindow {
 
 const DAY_MS = 86_400_000;
 
+/** Four words of 32 bits. */
+interface Salt {
+  a: number;
+  b: number;
+  c: number;
+  d: number;
+}
+
+/** Answer of whoever is asked for an id by its words. */
+type Ask = (a: number, b: number, c: number, d: number) => boolean;
+
 /**
  * Two tables follow each other: the older one is dropped once the younger has lived for the
  * whole window, or is full. Looking up costs two probes, forgetting costs nothing.
@@ -31,13 +42,13 @@ export function createDuplicateWindow({
   maxIds = 2_000_000
 }: DuplicateWindowOptions): DuplicateWindow {
   const salt = randomBytes(16);
-  const salts = new Map<string, Id>();
+  const salts = new Map<string, Salt>();
   let young = new UuidTable();
   let old = new UuidTable();
   let youngSince: number | undefined;
 
   /** Courses do not share ids; the salt keeps one course's clients from aiming at another's. */
-  function saltOf(course: string): Id {
+  function saltOf(course: string): Salt {
     let salted = salts.get(course);
     if (!salted) {
       const hash = createHash('sha256').update(salt).update(course).digest();
@@ -52,15 +63,20 @@ export function createDuplicateWindow({
     return salted;
   }
 
-  function idOf(course: string, uuid: string): Id {
+  function about(course: string, uuid: string, ask: Ask): boolean {
     const salted = saltOf(course);
     const a = (wordAt(uuid, 0, 4) ^ salted.a) >>> 0;
     const b = (wordAt(uuid, 9, 14) ^ salted.b) >>> 0;
     const c = (wordAt(uuid, 19, 24) ^ salted.c) >>> 0;
     const d = (wordAt(uuid, 28, 32) ^ salted.d) >>> 0;
     // All zero would mean a free slot.
-    return { a, b, c, d: (a | b | c | d) === 0 ? 1 : d };
+    return ask(a, b, c, (a | b | c | d) === 0 ? 1 : d);
   }
+
+  const remember: Ask = (a, b, c, d) =>
+    !(old.size > 0 && old.has(a, b, c, d)) && young.add(a, b, c, d);
+  const forget: Ask = (a, b, c, d) =>
+    young.delete(a, b, c, d) || old.delete(a, b, c, d);
 
   return {
     add(course, uuid, nowMs) {
@@ -70,14 +86,10 @@ export function createDuplicateWindow({
         young = new UuidTable();
         youngSince = nowMs;
       }
-      const id = idOf(course, uuid);
-      return !(old.size > 0 && old.has(id)) && young.add(id);
+      return about(course, uuid, remember);
     },
     remove(course, uuid) {
-      const id = idOf(course, uuid);
-      if (!young.delete(id)) {
-        old.delete(id);
-      }
+      about(course, uuid, forget);
     },
     status: () => ({
       ids: young.size + old.size,

@@ -2,17 +2,9 @@
 import { randomInt } from 'node:crypto';
 
 const SHARDS = 256;
-const FIRST_SLOTS = 16;
+const FIRST_SLOTS = 64;
 /** Share of the slots in use at which a shard doubles. */
 const MAX_LOAD = 0.7;
-
-/** An id as four words of 32 bits, unsigned, not all zero. */
-export interface Id {
-  a: number;
-  b: number;
-  c: number;
-  d: number;
-}
 
 interface Shard {
   /** Open addressing, four words a slot; all zero means free. */
@@ -42,21 +34,22 @@ export class UuidTable {
     return this.#shards.reduce((sum, { slots }) => sum + slots.byteLength, 0);
   }
 
-  has(id: Id): boolean {
-    const hash = this.#hash(id.a, id.b, id.c, id.d);
+  /** Whether the id of these four words (32 bits each, unsigned, not all zero) is in the table. */
+  has(a: number, b: number, c: number, d: number): boolean {
+    const hash = this.#hash(a, b, c, d);
     const { slots } = this.#shards[hash & (SHARDS - 1)]!;
-    return !isFree(slots, find(slots, id, hash >>> 8));
+    return !isFree(slots, find(slots, a, b, c, d, hash >>> 8));
   }
 
   /** Adds an id; false if it is in the table already. */
-  add(id: Id): boolean {
-    const hash = this.#hash(id.a, id.b, id.c, id.d);
+  add(a: number, b: number, c: number, d: number): boolean {
+    const hash = this.#hash(a, b, c, d);
     const shard = this.#shards[hash & (SHARDS - 1)]!;
-    const i = find(shard.slots, id, hash >>> 8);
+    const i = find(shard.slots, a, b, c, d, hash >>> 8);
     if (!isFree(shard.slots, i)) {
       return false;
     }
-    write(shard.slots, i, id);
+    write(shard.slots, i, a, b, c, d);
     shard.used += 1;
     this.#size += 1;
     if (shard.used > (shard.slots.length / 4) * MAX_LOAD) {
@@ -66,10 +59,10 @@ export class UuidTable {
   }
 
   /** Takes an id out; false if it was not there. */
-  delete(id: Id): boolean {
-    const hash = this.#hash(id.a, id.b, id.c, id.d);
+  delete(a: number, b: number, c: number, d: number): boolean {
+    const hash = this.#hash(a, b, c, d);
     const shard = this.#shards[hash & (SHARDS - 1)]!;
-    const i = find(shard.slots, id, hash >>> 8);
+    const i = find(shard.slots, a, b, c, d, hash >>> 8);
     if (isFree(shard.slots, i)) {
       return false;
     }
@@ -105,46 +98,53 @@ export class UuidTable {
     const slots = new Uint32Array(old.length * 2);
     for (let i = 0; i < old.length; i += 4) {
       if (!isFree(old, i)) {
-        const id = idAt(old, i);
-        write(slots, find(slots, id, this.#homeOf(old, i)), id);
+        const [a, b, c, d] = [old[i]!, old[i + 1]!, old[i + 2]!, old[i + 3]!];
+        const home = this.#hash(a, b, c, d) >>> 8;
+        write(slots, find(slots, a, b, c, d, home), a, b, c, d);
       }
     }
     return slots;
   }
 
   #homeOf(slots: Uint32Array, i: number): number {
-    const { a, b, c, d } = idAt(slots, i);
-    return this.#hash(a, b, c, d) >>> 8;
+    return (
+      this.#hash(slots[i]!, slots[i + 1]!, slots[i + 2]!, slots[i + 3]!) >>> 8
+    );
   }
 }
 
 /** Where the id is, or the free slot where it belongs: an index into `slots`. The search begins at slot `home`. */
-function find(slots: Uint32Array, id: Id, home: number): number {
-  const { a, b, c, d } = id;
+function find(
+  slots: Uint32Array,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  home: number
+): number {
   const mask = slots.length - 1;
   for (let i = (home << 2) & mask; ; i = (i + 4) & mask) {
+    const first = slots[i]!;
     if (
-      (slots[i] === a &&
+      (first === a &&
         slots[i + 1] === b &&
         slots[i + 2] === c &&
         slots[i + 3] === d) ||
-      isFree(slots, i)
+      (first === 0 && isFree(slots, i))
     ) {
       return i;
     }
   }
 }
 
-function idAt(slots: Uint32Array, i: number): Id {
-  return {
-    a: slots[i]!,
-    b: slots[i + 1]!,
-    c: slots[i + 2]!,
-    d: slots[i + 3]!
-  };
-}
-
-function write(slots: Uint32Array, i: number, { a, b, c, d }: Id): void {
+function write(
+  slots: Uint32Array,
+  i: number,
+  a: number,
+  b: number,
+  c: number,
+  d: number
+): void {
   slots[i] = a;
   slots[i + 1] = b;
   slots[i + 2] = c;
