@@ -70,7 +70,7 @@ async function enter(source = SAMPLE): Promise<{
 }> {
   students += 1;
   const last = String.fromCharCode(64 + students);
-  const file = `lesson-${students}.ipynb`;
+  const file = `first-steps-${students}.ipynb`;
   addNotebook(jupyter, source, file);
   const watched = await openPage(await browser.newContext());
   const notebook = new NotebookPage(watched.page);
@@ -427,14 +427,23 @@ it('a server without a course key gets nothing, and it is said once', async () =
 
 it('what a student sees is a small item in the status bar', async () => {
   const { notebook, watched, name } = await enter();
-  await watched.page.setViewportSize({ width: 1280, height: 800 });
+  await watched.page.setViewportSize({ width: 1200, height: 760 });
   await notebook.setUp('setup', 'Ada', name);
+  await notebook.type('mean-code', RIGHT_MEAN);
+  await notebook.run('mean-code');
   await notebook.run('mean-check');
   await notebook.status().getByText('Telemetry: recording').waitFor();
+  const check = await notebook.select('mean-check');
+  await check.getByText('Right! mean works.', { exact: true }).waitFor();
   const tooltip = await notebook.status().getAttribute('title');
   expect(tooltip).toMatch(/reported to .* as ADA-/);
+  const item = await notebook.status().boundingBox();
+  expect(item!.height).toBeLessThanOrEqual(24);
+  // For the documentation: UPDATE_IMAGES=1 writes it there.
   const images = process.env['UPDATE_IMAGES'] ? 'docs/images' : 'test-results';
   mkdirSync(join(ROOT, images), { recursive: true });
+  await notebook.command('application:toggle-left-area');
+  await notebook.select('mean-task');
   await watched.page.screenshot({ path: join(ROOT, images, 'lab.png') });
   await leave(watched);
 });

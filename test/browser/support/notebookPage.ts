@@ -10,14 +10,22 @@ interface ExposedApp {
   commands: { execute(id: string, args?: object): Promise<unknown> };
   shell: { currentWidget: ExposedPanel | null };
 }
+interface ExposedCell {
+  node: HTMLElement;
+  model: {
+    id: string;
+    executionState?: string;
+    sharedModel: { getSource(): string };
+  };
+}
 interface ExposedPanel {
   id: string;
   content: {
-    widgets: {
-      node: HTMLElement;
-      model: { id: string; executionState?: string };
-    }[];
+    widgets: ExposedCell[];
+    activeCell: ExposedCell | null;
     activeCellIndex: number;
+    mode: 'command' | 'edit';
+    deselectAll(): void;
   };
   context: { save(): Promise<void>; path: string };
   sessionContext: {
@@ -66,25 +74,29 @@ export class NotebookPage {
 
   /** The cell with that id, active and scrolled into view. */
   async select(id: string): Promise<Locator> {
-    const mark = await this.page.evaluate(wanted => {
-      const { content, id: panel } = window.jupyterapp.shell.currentWidget!;
-      const index = content.widgets.findIndex(cell => cell.model.id === wanted);
-      if (index < 0) {
-        throw new Error(`there is no cell ${wanted}`);
-      }
-      content.activeCellIndex = index;
-      return (content.widgets[index]!.node.dataset['cellOfTest'] =
-        `${panel} ${wanted}`);
-    }, id);
+    let mark = '';
+    // JupyterLab moves on by itself after a run, a moment later: ask until it stays.
+    await waitFor(`${id} is the active cell`, async () => {
+      mark = await this.page.evaluate(activate, id);
+      await this.page.evaluate(
+        () => new Promise(resolve => requestAnimationFrame(resolve))
+      );
+      return this.page.evaluate(
+        wanted =>
+          window.jupyterapp.shell.currentWidget!.content.activeCell!.model
+            .id === wanted,
+        id
+      );
+    });
     const cell = this.page.locator(`[data-cell-of-test="${mark}"]`);
     await cell.scrollIntoViewIfNeeded();
     return cell;
   }
 
-  /** Clicks into a cell's source and presses the keys that run it; tells when it pressed them. */
+  /** Puts the cursor into a cell and presses the keys that run it; tells when it pressed them. */
   async press(id: string): Promise<number> {
     const cell = await this.select(id);
-    await cell.locator('.cm-content').click();
+    await cell.locator('.cm-content').focus();
     const pressed = Date.now();
     await this.page.keyboard.press('Control+Enter');
     return pressed;
@@ -102,7 +114,13 @@ export class NotebookPage {
 
   /** Runs a cell and waits for its end. */
   async run(id: string): Promise<void> {
-    await this.start(id);
+    await this.select(id);
+    await this.page.evaluate(() =>
+      // Rejects or resolves at the run's end; a failing cell is no fault of the test.
+      window.jupyterapp.commands
+        .execute('notebook:run-cell')
+        .catch(() => undefined)
+    );
     await this.settled();
   }
 
@@ -184,9 +202,20 @@ export class NotebookPage {
   /** Replaces a cell's source by typing. */
   async type(id: string, source: string): Promise<void> {
     const cell = await this.select(id);
-    await cell.locator('.cm-content').click();
-    await this.page.keyboard.press('Control+A');
-    await this.page.keyboard.insertText(source);
+    await waitFor(`${id} has the source that was typed`, async () => {
+      // Not by a click: outputs above may still be moving the cell.
+      await cell.locator('.cm-content').focus();
+      await this.page.keyboard.press('Control+A');
+      await this.page.keyboard.insertText(source);
+      return this.page.evaluate(
+        ([wanted, text]) =>
+          window.jupyterapp.shell.currentWidget!.content.widgets.some(
+            ({ model }) =>
+              model.id === wanted && model.sharedModel.getSource() === text
+          ),
+        [id, source] as const
+      );
+    });
   }
 
   /** Executes a command; gives at once what it returns later. */
@@ -226,4 +255,19 @@ export class NotebookPage {
   status(): Locator {
     return this.page.locator('.jp-ipynbTelemetry-status');
   }
+}
+
+/** Makes a cell the active one; gives the mark by which it is found. Runs in the page. */
+function activate(id: string): string {
+  const { content, id: panel } = window.jupyterapp.shell.currentWidget!;
+  const index = content.widgets.findIndex(cell => cell.model.id === id);
+  if (index < 0) {
+    throw new Error(`there is no cell ${id}`);
+  }
+  // In edit mode the focus would bring the other cell back.
+  content.mode = 'command';
+  content.deselectAll();
+  content.activeCellIndex = index;
+  return (content.widgets[index]!.node.dataset['cellOfTest'] =
+    `${panel} ${id}`);
 }
