@@ -21,6 +21,7 @@ class Run:
         self.num = num  # within the session, from 1
         self.source = source
         self.cell_id = cell_id
+        self.exercise: str | None = None  # by the cell's metadata
         self.label: str | None = None  # by `_cell`
         self.code: str | None = None  # by `_cell`
         self.tests: dict[str, int] = {}  # calls of each test so far
@@ -28,8 +29,8 @@ class Run:
 
     @property
     def best_cell_id(self) -> str | None:
-        """The label, else the notebook format's id."""
-        return self.label or self.cell_id
+        """The label, else the exercise, else the notebook format's id."""
+        return self.label or self.exercise or self.cell_id
 
 
 class Ending:
@@ -75,6 +76,7 @@ class Runs:
         self.count += 1
         known = isinstance(cell_id, str) and _CELL_ID.fullmatch(cell_id)
         self.current = Run(self._msg_id(), self.count, source, str(cell_id) if known else None)
+        self.current.exercise = self._request_exercise()
 
     def _pre(self, info: object = None) -> None:
         # A tool's own request is no run of a cell; it is not stored in the history.
@@ -134,6 +136,13 @@ class Runs:
     def _request_cell_id(self) -> object:
         metadata = self._request().get("metadata")
         return metadata.get("cellId") if isinstance(metadata, dict) else None
+
+    def _request_exercise(self) -> str | None:
+        # JupyterLab sends the cell's whole metadata along.
+        metadata = self._request().get("metadata")
+        about = metadata.get("ipynb_telemetry") if isinstance(metadata, dict) else None
+        exercise = about.get("exercise") if isinstance(about, dict) else None
+        return exercise[:200] if isinstance(exercise, str) and exercise else None
 
     def _running_source(self) -> str:
         content = self._request().get("content")

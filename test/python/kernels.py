@@ -56,7 +56,14 @@ class Kernel:
         self.client.stop_channels()
         self.manager.shutdown_kernel()
 
-    def start(self, code: str, *, cell_id: str | None = None, **options: object) -> str:
+    def start(
+        self,
+        code: str,
+        *,
+        cell_id: str | None = None,
+        metadata: dict | None = None,
+        **options: object,
+    ) -> str:
         """Send an execute_request; its msg_id."""
         content = {
             "code": code,
@@ -67,7 +74,7 @@ class Kernel:
             "stop_on_error": False,
             **options,
         }
-        metadata = {"cellId": cell_id} if cell_id else {}
+        metadata = {**(metadata or {}), **({"cellId": cell_id} if cell_id else {})}
         message = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(message)
         return message["header"]["msg_id"]

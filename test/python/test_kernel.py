@@ -249,6 +249,20 @@ def test_a_cells_id_comes_from_the_request_and_a_path_does_not(relay):
     assert [p["cell_id"] for p in seen] == ["3f2a9c10", None, "mine"]
 
 
+def test_an_exercise_in_the_cells_metadata_names_it_unless_a_label_does(relay):
+    def of(exercise: object) -> dict:
+        return {"trusted": True, "ipynb_telemetry": {"exercise": exercise}}
+
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        kernel.run("1", cell_id="aabbccdd", metadata=of("warm days"))
+        kernel.run("_cell('mine')", cell_id="aabbccdd", metadata=of("mean"))
+        kernel.run("2", cell_id="aabbccdd", metadata=of(7))
+        kernel.run("3", cell_id="aabbccdd", metadata={"ipynb_telemetry": "mean"})
+        seen = cells(relay, 5)
+    assert [p["cell_id"] for p in seen] == [None, "warm days", "mine", "aabbccdd", "aabbccdd"]
+
+
 def test_at_level_code_the_source_and_the_message_are_sent():
     with StandIn({**COURSE, "level": "code"}) as relay, Kernel(env_for(relay)) as kernel:
         kernel.run(SETUP)

@@ -127,7 +127,6 @@ export function expectRows(
       ? {
           ...one,
           src: 'kernel',
-          cell_id: expect.any(String),
           ...(one['event'] === 'cell' ? { nb_cell: null } : {})
         }
       : one
