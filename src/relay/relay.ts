@@ -237,9 +237,12 @@ export async function startRelay(
 
 /** A logger that writes one JSON object a line to standard error, at once. */
 export function createLogger(level: RelayConfig['log-level']): Logger {
+  const output = pino.destination({ dest: 2, sync: true });
+  // Whoever read it may be gone; that is no reason to stop taking events in.
+  output.on('error', () => undefined);
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true })
+    output
   );
 }
 

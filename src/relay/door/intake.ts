@@ -78,6 +78,7 @@ export async function takeIn(
 
   const remembered: string[] = [];
   let judgement: Judgement;
+  let firstCopies: Promise<void> | undefined;
   try {
     judgement = judge(opened.envelope.events, {
       course: course.id,
@@ -91,6 +92,12 @@ export async function takeIn(
         return isNew;
       }
     });
+    if (judgement.duplicates > 0) {
+      // First copies may still be on their way to the disk. Asked for now: once one has failed,
+      // nobody remembers that.
+      firstCopies = parts.log.flushed();
+      firstCopies.catch(() => undefined);
+    }
     if (judgement.kept.length > 0) {
       const { kept, notes } = judgement;
       const header: RecordHeader = {
@@ -112,10 +119,7 @@ export async function takeIn(
 
   const { setAside, duplicates, kept } = judgement;
   try {
-    if (duplicates > 0) {
-      // The first copy may still be on its way to the disk.
-      await parts.log.flushed();
-    }
+    await firstCopies;
     if (setAside.length > 0) {
       await parts.deadLetters.put(
         setAside.map(one => letterOf(one, course.id, course.level, at))

@@ -170,44 +170,58 @@ describe('while the first copy is on its way', () => {
     course: 'demo',
     created: ''
   };
-  const arrival = (n: number): { bytes: Buffer; receivedMs: number } => ({
+  const arrival = (
+    ...ids: number[]
+  ): { bytes: Buffer; receivedMs: number } => ({
     bytes: Buffer.from(
       JSON.stringify({
         api_key: `nbt_${'k'.repeat(32)}`,
-        batch: [cellEvent(n)]
+        batch: ids.map(n => cellEvent(n))
       })
     ),
     receivedMs: Date.now()
   });
 
-  /** An intake whose log settles when the test says so. */
+  /** An intake whose log settles its appends when the test says so, in whatever way. */
   function slowIntake(): {
     parts: IntakeParts;
-    settle: (error?: Error) => void;
+    /** Settles the nth append, from 0; all that are pending where none is named. */
+    settle: (n?: number, error?: Error) => void;
     appends: () => number;
   } {
+    const pending = new Map<
+      number,
+      { done: Promise<number>; settle: (error?: Error) => void }
+    >();
     let appends = 0;
-    let waiting: { resolve: () => void; reject: (e: Error) => void }[] = [];
-    const wait = (): Promise<void> =>
-      new Promise((resolve, reject) => waiting.push({ resolve, reject }));
     return {
       parts: {
         log: {
-          append: async () => {
+          append: () => {
+            const n = appends;
             appends += 1;
-            await wait();
-            return appends;
+            let settle!: (error?: Error) => void;
+            const done = new Promise<number>((resolve, reject) => {
+              settle = error => (error ? reject(error) : resolve(n));
+            });
+            pending.set(n, { done, settle });
+            return done;
           },
-          flushed: wait
+          flushed: async () => {
+            await Promise.all([...pending.values()].map(({ done }) => done));
+          }
         },
         deadLetters: { put: () => Promise.resolve() },
         courses: { holderOf: () => ({ kind: 'known', key, course }) },
         duplicates: createDuplicateWindow({ days: 7 })
       },
-      settle: error => {
-        const all = waiting;
-        waiting = [];
-        all.forEach(one => (error ? one.reject(error) : one.resolve()));
+      settle: (n, error) => {
+        for (const [number, one] of pending) {
+          if (n === undefined || n === number) {
+            pending.delete(number);
+            one.settle(error);
+          }
+        }
       },
       appends: () => appends
     };
@@ -234,7 +248,7 @@ describe('while the first copy is on its way', () => {
       takeIn(arrival(1), parts)
     ]);
     await turn();
-    settle(new LogUnavailableError('disk-full', 'full'));
+    settle(0, new LogUnavailableError('disk-full', 'full'));
     expect(
       (await both).map(result =>
         result.status === 'rejected'
@@ -247,5 +261,24 @@ describe('while the first copy is on its way', () => {
     settle();
     expect(await again).toMatchObject({ kept: 1, duplicates: 0 });
     expect(appends()).toBe(2);
+  });
+
+  it('a first one that fails is not made up for by what came with the second', async () => {
+    const { parts, settle } = slowIntake();
+    const first = takeIn(arrival(1), parts);
+    const second = takeIn(arrival(1, 2), parts);
+    const both = Promise.allSettled([first, second]);
+    await turn();
+    settle(0, new LogUnavailableError('flush-failed', 'broken'));
+    await turn();
+    settle(1);
+    expect((await both).map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected'
+    ]);
+    const again = takeIn(arrival(1, 2), parts);
+    await turn();
+    settle();
+    expect(await again).toMatchObject({ kept: 1, duplicates: 1 });
   });
 });
