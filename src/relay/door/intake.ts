@@ -1,5 +1,5 @@
 /** Takes the events of one request in: judged, freed of what must not be kept, and durable before it returns. */
-import type { PrivacyLevel } from '../../events/index.js';
+import type { PrivacyLevel, WireEvent } from '../../events/index.js';
 import type { CourseStore, KeyHolder } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
 import {
@@ -48,6 +48,12 @@ export const MAX_EVENTS = 100_000;
 export const MAX_NAMED = 1_000;
 /** Larger bodies are parsed only if a key of this relay stands in them. */
 const PARSE_UNSEEN_BYTES = 256 * 1024;
+
+/** Properties that a level reduces, as they stand in JSON. */
+const LEVELLED = ['code', 'err'].map(name => ({
+  name,
+  quoted: Buffer.from(`"${name}"`)
+}));
 
 const ENVELOPE_MEMBERS = new Set([
   'api_key',
@@ -234,7 +240,7 @@ function bodyToKeep(
 ): Buffer {
   const asReceived =
     !rewrite &&
-    (usual || level === 'full') &&
+    (level === 'full' || (usual && !hidesContent(bytes, kept))) &&
     !hidesText(bytes) &&
     blankKeys(bytes) > 0;
   if (asReceived) {
@@ -243,6 +249,28 @@ function bodyToKeep(
   const body = bodyOf(kept);
   blankKeys(body);
   return body;
+}
+
+/**
+ * Whether code or an error's text stands in the bytes more often than in the events: of a member
+ * that is there twice, parsing shows the last one only.
+ */
+function hidesContent(bytes: Buffer, kept: readonly WireEvent[]): boolean {
+  return LEVELLED.some(({ name, quoted }) => {
+    const shown = kept.filter(({ properties }) =>
+      Object.hasOwn(properties, name)
+    );
+    return countOf(quoted, bytes) > shown.length;
+  });
+}
+
+function countOf(text: Buffer, bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(text); at >= 0;) {
+    count += 1;
+    at = bytes.indexOf(text, at + text.length);
+  }
+  return count;
 }
 
 function refusal(error: unknown): unknown {

@@ -66,6 +66,32 @@ describe('at level outcomes', () => {
     expect(bytes).not.toContain('CANARY');
   });
 
+  it.each([
+    [
+      'code',
+      (json: string) => json.replace('"code":', `"code":"CANARY","code":`)
+    ],
+    ['err', (json: string) => json.replace('"err":', `"err":"CANARY","err":`)],
+    [
+      'properties',
+      (json: string) =>
+        json.replace(
+          '"properties":',
+          '"properties":{"code":"CANARY"},"properties":'
+        )
+    ],
+    [
+      'batch',
+      (json: string) =>
+        json.replace('"batch":', '"batch":[{"code":"CANARY"}],"batch":')
+    ]
+  ])('a first %s behind a second one goes', async (_what, twice) => {
+    const body = JSON.stringify({ api_key: relay.key, batch: [cellEvent(1)] });
+    expect((await relay.post(twice(body))).status).toBe(200);
+    expect(await relay.events()).toHaveLength(1);
+    expect(await relay.everyByte()).not.toContain('CANARY');
+  });
+
   it('unknown members beside events and beside the batch go', async () => {
     await send({ ...cellEvent(1), note: CODE });
     await relay.post({
