@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping
 
 from . import events, ids
@@ -14,6 +15,9 @@ from .levels import MAX_CODE_CHARS
 from .outbox import Source
 from .runs import Ending, Run, Runs
 from .transport import Sender
+
+# A page that saw the hello reports by itself, and attaches when the kernel gets round to it.
+GREETING_SECONDS = 2.0
 
 
 class Session:
@@ -42,6 +46,7 @@ class Session:
         self._nonce = os.urandom(8).hex()
         self._pages: Handover | None = None
         self._runs: Runs | None = None
+        self._greeted = float("-inf")
 
     def open(self) -> bool:
         """Observe runs, await pages, send `start`; whether a page was greeted in the output."""
@@ -150,6 +155,8 @@ class Session:
             return
         if held and self._pages is not None and self._pages.attached:
             self.sender.hold(self._source, draft)
+        elif held and time.monotonic() < self._greeted + GREETING_SECONDS:
+            self.sender.hold(self._source, draft, GREETING_SECONDS)
         else:
             self.sender.put(self._source, draft)
 
@@ -188,6 +195,7 @@ class Session:
             )
         except Exception:
             return False
+        self._greeted = time.monotonic()
         return True
 
 

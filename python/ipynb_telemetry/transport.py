@@ -94,12 +94,12 @@ class Sender:
             self._heed_room(self._outbox.add(source, draft))
             self._wake()
 
-    def hold(self, source: Source, draft: Draft) -> None:
-        """Have a draft sent unless a page confirms it within `timing.hold`."""
+    def hold(self, source: Source, draft: Draft, seconds: float | None = None) -> None:
+        """Have a draft sent unless a page confirms it in time, by default `timing.hold`."""
         with self._changed:
             if self._off:
                 return
-            due = time.monotonic() + self.timing.hold
+            due = time.monotonic() + (self.timing.hold if seconds is None else seconds)
             self._heed_room(self._outbox.hold(source, draft, due))
             self._wake()
 

@@ -85,6 +85,20 @@ def test_what_a_page_confirms_is_not_sent_again_and_leaves_no_gap(relay):
     assert not {e["uuid"] for e in relay.events} & set(uuids)
 
 
+def test_the_setup_cell_too_waits_a_moment_for_the_page_that_was_greeted(relay):
+    with Kernel(env_for(relay)) as kernel:
+        ran = kernel.run(SETUP)
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        kernel.comm_send(comm_id, {"kind": "ack", "uuids": [ids.cell_run_id(ran.msg_id)]})
+        told = kernel.run("import ipynb_telemetry; print(ipynb_telemetry.status())").text()
+        kernel.comm_close(comm_id)
+        seen = cells(relay, 1)
+    assert "'confirmed': 1" in told
+    assert [p["cell_num"] for p in seen] == [2]
+    assert [e["properties"]["seq"] for e in relay.events] == [1, 2]
+
+
 def test_before_a_page_attaches_it_hears_the_voice_that_the_hello_names(relay):
     with Kernel(env_for(relay)) as kernel:
         greeting = kernel.run(SETUP + "\n_cell('setup')")
@@ -94,7 +108,7 @@ def test_before_a_page_attaches_it_hears_the_voice_that_the_hello_names(relay):
         heard = [*greeting.of("comm_msg"), *ran.of("comm_msg")]
         assert {m["content"]["comm_id"] for m in heard} == {voice}
         assert [data(m)["kind"] for m in heard] == ["label", "test"]
-        # Nobody is attached who could confirm, so nothing is held.
+        # Nobody is attached who could confirm, so nothing is held for long.
         assert [p["cell_id"] for p in cells(relay, 2)] == ["setup", None]
         relay.wait_for_events(1, "test")
         attached = kernel.comm_open()

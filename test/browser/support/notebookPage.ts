@@ -77,7 +77,7 @@ export class NotebookPage {
     let mark = '';
     // JupyterLab moves on by itself after a run, a moment later: ask until it stays.
     await waitFor(`${id} is the active cell`, async () => {
-      mark = await this.page.evaluate(activate, id);
+      mark = await this.page.evaluate(activate, { id, then: 'stay' } as const);
       await this.page.evaluate(
         () => new Promise(resolve => requestAnimationFrame(resolve))
       );
@@ -103,24 +103,19 @@ export class NotebookPage {
   }
 
   /**
-   * Runs a cell by the application's own command: JupyterLab moves the focus by itself
-   * at times (after a dialogue, say), and keys would then go astray.
+   * Begins to run a cell, by the application's own command: JupyterLab moves the focus by
+   * itself at times (after a dialogue, say), and keys would then go astray.
    */
   async start(id: string): Promise<Locator> {
     const cell = await this.select(id);
-    await this.command('notebook:run-cell');
+    await this.page.evaluate(activate, { id, then: 'start' } as const);
     return cell;
   }
 
   /** Runs a cell and waits for its end. */
   async run(id: string): Promise<void> {
     await this.select(id);
-    await this.page.evaluate(() =>
-      // Rejects or resolves at the run's end; a failing cell is no fault of the test.
-      window.jupyterapp.commands
-        .execute('notebook:run-cell')
-        .catch(() => undefined)
-    );
+    await this.page.evaluate(activate, { id, then: 'finish' } as const);
     await this.settled();
   }
 
@@ -257,8 +252,17 @@ export class NotebookPage {
   }
 }
 
-/** Makes a cell the active one; gives the mark by which it is found. Runs in the page. */
-function activate(id: string): string {
+/**
+ * Makes a cell the active one, and runs it where that is wanted, before anything can come
+ * in between; gives the mark by which the cell is found. Runs in the page.
+ */
+async function activate({
+  id,
+  then
+}: {
+  id: string;
+  then: 'stay' | 'start' | 'finish';
+}): Promise<string> {
   const { content, id: panel } = window.jupyterapp.shell.currentWidget!;
   const index = content.widgets.findIndex(cell => cell.model.id === id);
   if (index < 0) {
@@ -268,6 +272,15 @@ function activate(id: string): string {
   content.mode = 'command';
   content.deselectAll();
   content.activeCellIndex = index;
-  return (content.widgets[index]!.node.dataset['cellOfTest'] =
-    `${panel} ${id}`);
+  const mark = `${panel} ${id}`;
+  content.widgets[index]!.node.dataset['cellOfTest'] = mark;
+  if (then !== 'stay') {
+    const run = window.jupyterapp.commands
+      .execute('notebook:run-cell')
+      .catch(() => undefined); // A failing cell is no fault of the test.
+    if (then === 'finish') {
+      await run;
+    }
+  }
+  return mark;
 }
