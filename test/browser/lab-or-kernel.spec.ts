@@ -42,6 +42,10 @@ let jupyter: Jupyter;
 let browser: Browser;
 let folder: string;
 let notebook: string;
+let byKernel: StoredEvent[];
+
+/** `start`, each cell, four results of the test, and the event of one's own. */
+const COUNT = 1 + Object.keys(CELLS).length + 4 + 1;
 
 beforeAll(async () => {
   classroom = await Classroom.open('code');
@@ -54,7 +58,8 @@ beforeAll(async () => {
         cell_type: 'code',
         execution_count: null,
         id,
-        metadata: {},
+        // So that Run All goes on, as nbclient does.
+        metadata: { tags: ['raises-exception'] },
         outputs: [],
         source
       })),
@@ -81,14 +86,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('are told alike, apart from ids, times and who told', async () => {
-  addNotebook(jupyter, notebook, 'both.ipynb');
-  const { page } = await openPage(await browser.newContext());
-  const lab = new NotebookPage(page);
-  await lab.open(jupyter.notebookUrl('both.ipynb'));
-  for (const id of Object.keys(CELLS)) {
-    await lab.run(id);
-  }
+beforeAll(async () => {
   await promisify(execFile)(
     PYTHON,
     [join(ROOT, 'test/browser/support/comparison.py'), notebook],
@@ -102,13 +100,16 @@ it('are told alike, apart from ids, times and who told', async () => {
       }
     }
   );
-  const count = 1 + Object.keys(CELLS).length + 4 + 1;
-  const byPage = await classroom.expect('ADA-PAGE', count);
-  const byKernel = await classroom.expect('ADA-KERNEL', count);
-  expect(comparable(byPage)).toEqual(comparable(byKernel));
-  expect(comparable(byKernel)).toHaveLength(count);
-  // Of each kind, so that the comparison compares something.
-  expect(comparable(byPage)).toEqual(
+  byKernel = await classroom.expect('ADA-KERNEL', COUNT);
+}, 60_000);
+
+it('the kernel package alone tells of everything', () => {
+  const rows = comparable(byKernel);
+  expect(rows).toHaveLength(COUNT);
+  expect(byKernel.map(event => event.properties['src'])).toEqual(
+    byKernel.map(() => 'kernel')
+  );
+  expect(rows).toEqual(
     expect.arrayContaining([
       expect.objectContaining({
         cell_id: 'wrong',
@@ -117,13 +118,34 @@ it('are told alike, apart from ids, times and who told', async () => {
         code: CELLS['wrong']
       }),
       expect.objectContaining({ cell_id: 'fine', code: 'x = …', lines: 3 }),
-      expect.objectContaining({ ex: 'sum', try: 4, ok: true })
+      expect.objectContaining({ ex: 'sum', try: 4, ok: true }),
+      expect.objectContaining({ event: 'hint', ex: 'sum', nb: 'both' })
     ])
   );
-  expect(new Set(byPage.map(event => event.properties['src'])).size).toBe(2);
-  expect(byKernel.map(event => event.properties['src'])).toEqual(
-    byKernel.map(() => 'kernel')
-  );
+});
+
+it.each([
+  ['run one by one', 'one by one'],
+  ['by Run All, which begins before the page knows of any session', 'all']
+] as const)('cells %s are told alike on the page', async (_how, how) => {
+  const file = `${how.replaceAll(' ', '-')}.ipynb`;
+  addNotebook(jupyter, notebook, file);
+  const { page } = await openPage(await browser.newContext());
+  const lab = new NotebookPage(page);
+  await lab.open(jupyter.notebookUrl(file));
+  const before = new Set(classroom.of('ADA-PAGE').map(event => event.uuid));
+  if (how === 'all') {
+    await lab.runAll();
+  } else {
+    for (const id of Object.keys(CELLS)) {
+      await lab.run(id);
+    }
+  }
+  const events = (
+    await classroom.expect('ADA-PAGE', before.size + COUNT)
+  ).filter(event => !before.has(event.uuid));
+  expect(comparable(events)).toEqual(comparable(byKernel));
+  expect(events.map(event => event.properties['src'])).toContain('lab');
   await page.context().close();
 });
 

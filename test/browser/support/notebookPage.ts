@@ -213,6 +213,16 @@ export class NotebookPage {
     });
   }
 
+  /** Runs all cells by the application's own command, and waits for the end. */
+  async runAll(): Promise<void> {
+    await this.page.evaluate(() =>
+      window.jupyterapp.commands
+        .execute('notebook:run-all-cells')
+        .catch(() => undefined)
+    );
+    await this.settled();
+  }
+
   /** Executes a command; gives at once what it returns later. */
   async command(id: string): Promise<void> {
     await this.page.evaluate(name => {
