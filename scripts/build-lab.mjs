@@ -67,7 +67,7 @@ function run(name, script, args) {
   }
 }
 
-/** Says what a browser will load. */
+/** Says what came of it. A page loads less: the contract is a file of its own, for other extensions. */
 function report() {
   const folder = join(root, 'labextension', 'static', 'static');
   let size = 0;

@@ -2,6 +2,7 @@
 import { jest } from '@jest/globals';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import { cellRunId } from '../../src/events/ids.js';
 import { waitFor } from '../support/waitFor.js';
@@ -446,6 +447,31 @@ it('what a student sees is a small item in the status bar', async () => {
   await notebook.select('mean-task');
   await watched.page.screenshot({ path: join(ROOT, images, 'lab.png') });
   await leave(watched);
+});
+
+it('a page loads less than 40 kB for it', async () => {
+  const file = `first-steps-${(students += 1)}.ipynb`;
+  addNotebook(jupyter, SAMPLE, file);
+  const { page } = await openPage(await browser.newContext());
+  const sizes: Promise<number>[] = [];
+  page.on('response', response => {
+    if (response.url().includes('/extensions/ipynb-telemetry/')) {
+      sizes.push(response.body().then(body => gzipSync(body).length));
+    }
+  });
+  const notebook = new NotebookPage(page);
+  await notebook.open(jupyter.notebookUrl(file));
+  await notebook.status().waitFor();
+  const loaded = (await Promise.all(sizes)).reduce(
+    (sum, size) => sum + size,
+    0
+  );
+  process.stdout.write(
+    `extension: ${(loaded / 1000).toFixed(1)} kB gzipped in ${sizes.length} files\n`
+  );
+  expect(sizes.length).toBeGreaterThan(1);
+  expect(loaded).toBeLessThan(40_000);
+  await page.context().close();
 });
 
 it('ids are those that anyone derives from the request', async () => {
