@@ -67,6 +67,7 @@ def tracked_test(name: str) -> Callable[..., Any]:
 
             @wraps(test)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
+                __tracebackhide__ = True  # a student's traceback shows the student's code
                 with _Attempt(ex):
                     return await test(*args, **kwargs)
 
@@ -74,6 +75,7 @@ def tracked_test(name: str) -> Callable[..., Any]:
 
         @wraps(test)
         def called(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
             attempt = _Attempt(ex)
             with attempt:
                 value = test(*args, **kwargs)

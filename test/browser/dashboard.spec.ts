@@ -6,7 +6,7 @@ import {
   type SessionContext,
   type WireEvent
 } from '../../src/events/index.js';
-import { complaintsOf, launchChromium } from '../support/chromium.js';
+import { complaintsOf, launchChromium } from './support/chromium.js';
 import { postBatch } from '../support/client.js';
 import {
   addCourse,

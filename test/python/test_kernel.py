@@ -353,3 +353,12 @@ def test_system_exit_passes_and_is_an_error(relay):
     assert ran.reply["ename"] == "SystemExit"
     assert (test["properties"]["ok"], test["properties"]["err"]) == (False, "SystemExit")
     assert (seen[1]["status"], seen[1]["err"]) == ("error", "SystemExit")
+
+
+def test_a_students_traceback_shows_the_students_code_alone(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        ran = kernel.run("@tracked_test('sum')\ndef check():\n    assert 1 + 1 == 3\ncheck()")
+    shown = "\n".join(ran.reply["traceback"])
+    assert "1 + 1 == 3" in re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert "tracked.py" not in shown

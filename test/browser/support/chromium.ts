@@ -57,3 +57,19 @@ export async function openPage(
   });
   return watched;
 }
+
+/** Gathers what a page complains of: errors on its console, exceptions, dialogs, blocked content. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') {
+      complaints.push(message.text());
+    }
+  });
+  page.on('pageerror', error => complaints.push(String(error)));
+  page.on('dialog', dialog => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  return complaints;
+}
