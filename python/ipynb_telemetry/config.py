@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from .levels import LEVELS, OUTCOMES
 
 POSTHOG_HOST = "https://us.i.posthog.com"
+# What a relay's keys begin with; any other key is a PostHog project's.
+COURSE_KEY = "nbt_"
 
 NO_KEY = (
     "no key, so nothing is sent. Set TELEMETRY_API_KEY (and TELEMETRY_HOST), or call "
@@ -53,6 +55,7 @@ def resolve(
     TELEMETRY_HOLD_SECONDS (how long a page has to confirm an event) is there for tests.
     """
     config = Config()
+    host, api_key, student_name = (_as_text(given) for given in (host, api_key, student_name))
     config.host = (host or env.get("TELEMETRY_HOST") or POSTHOG_HOST).strip().rstrip("/")
     config.api_key = (api_key or env.get("TELEMETRY_API_KEY") or "").strip()
     named = (student_name or "").strip() or env.get("TELEMETRY_STUDENT_NAME", "").strip()
@@ -62,7 +65,7 @@ def resolve(
     if not config.api_key:
         config.trouble = NO_KEY
     else:
-        config.trouble = host_trouble(config.host)
+        config.trouble = host_trouble(config.host) or key_trouble(config.api_key)
     if config.level is not None and config.level not in LEVELS:
         allowed = ", ".join(LEVELS)
         config.remark = f"level is {config.level!r}, expected one of {allowed}; using outcomes."
@@ -83,11 +86,28 @@ def shown(host: str) -> str:
 def host_trouble(host: str) -> str | None:
     """What is wrong with an address, in one line; None if nothing is."""
     expected = "expected an address like https://telemetry.example.org"
+    from urllib.parse import urlsplit
+
     scheme, mark, rest = host.partition("://")
     if not mark or scheme.lower() not in ("http", "https") or not rest or " " in rest:
         return f"host is {shown(host)!r}, {expected}; nothing is sent."
     if "@" in rest.split("/", 1)[0]:
         return f"host must not contain a user or a password, {expected}; nothing is sent."
+    try:
+        _port = urlsplit(host).port  # raises where it cannot be one
+    except ValueError:
+        return f"host is {host!r}, {expected}; nothing is sent."
     if "?" in rest or "#" in rest:
         return f"host must not have a query, {expected}; nothing is sent."
     return None
+
+
+def key_trouble(key: str) -> str | None:
+    """What is wrong with a key, in one line that does not show it; None if nothing is."""
+    if key.isascii() and key.isprintable() and " " not in key:
+        return None
+    return "the key has characters that no key has (was it copied whole?); nothing is sent."
+
+
+def _as_text(given: object) -> str | None:
+    return given if given is None or isinstance(given, str) else str(given)

@@ -14,6 +14,10 @@ COMMON = ("nb", "sess", "student", "v", "src", "seq", "course")
 _MAX_DEPTH = 20
 
 
+# Longest name or id, in UTF-16 units, as the contract counts.
+MAX_LABEL_CHARS = 200
+
+
 class Context:
     """What all events of one session have in common."""
 
@@ -113,8 +117,10 @@ def custom(event: str, uuid: str, properties: Mapping[str, object] | None) -> Dr
     return Draft(event, uuid, clean if isinstance(clean, dict) else {})
 
 
-def wire_event(draft: Draft, context: Context, seq: int, level: str) -> dict[str, object]:
-    """The event as it travels, reduced to `level`."""
+def wire_event(
+    draft: Draft, context: Context, seq: int, level: str, *, direct: bool = False
+) -> dict[str, object]:
+    """The event as it travels, reduced to `level`; `direct` to PostHog, without a relay."""
     own = levels.apply_level(draft.event, draft.properties, level)
     if draft.error is not None:
         own["err"] = levels.error_text(*draft.error, level)
@@ -133,6 +139,8 @@ def wire_event(draft: Draft, context: Context, seq: int, level: str) -> dict[str
             "v": context.v,
             "src": "kernel",
             "seq": seq,
+            # Where students are is nobody's business; the relay sees to it by itself.
+            **({"$geoip_disable": True} if direct else {}),
         },
     }
 
@@ -172,6 +180,12 @@ def to_json(value: object, above: tuple[int, ...] = ()) -> object:
         if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
             return to_json(value.tolist(), path)
     return text(value)
+
+
+def label(value: object) -> str:
+    """`text(value)` as the contract takes it for a name or an id: a long one loses its tail."""
+    units = text(value).encode("utf-16-le", "surrogatepass")[: 2 * MAX_LABEL_CHARS]
+    return units.decode("utf-16-le", "ignore")
 
 
 def text(value: object) -> str:

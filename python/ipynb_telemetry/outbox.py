@@ -32,10 +32,11 @@ class Entry:
         self.source, self.draft, self.seq = source, draft, seq
         self.body: bytes | None = None
 
-    def encode(self, level: str) -> bytes:
+    def encode(self, level: str, *, direct: bool = False) -> bytes:
         """The event as JSON, reduced to `level` the first time it is asked for."""
         if self.body is None:
-            event = wire_event(self.draft, self.source.context, self.seq, level)
+            about = self.source.context
+            event = wire_event(self.draft, about, self.seq, level, direct=direct)
             self.body = json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
         return self.body
 

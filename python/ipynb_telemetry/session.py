@@ -36,7 +36,9 @@ class Session:
         shell: object | None,
         level: str | None = None,
     ) -> None:
-        self.context = events.Context(nb, ids.session_id(), student, __version__)
+        self.context = events.Context(
+            events.label(nb), ids.session_id(), events.label(student), __version__
+        )
         self.sender = sender
         self._shell = shell
         self._source = Source(self.context, level)
@@ -85,7 +87,7 @@ class Session:
 
     def label(self, named: object, preview: object) -> None:
         """`_cell`: name the present run; where nothing tells of runs, report it at once."""
-        cell_id, code = events.text(named), events.text(preview)[:MAX_CODE_CHARS]
+        cell_id, code = events.label(named), events.text(preview)[:MAX_CODE_CHARS]
         if self._runs is None:
             with self._lock:
                 self._begun += 1

@@ -46,6 +46,11 @@ def _telemetry_capture(event: str, props: Mapping[str, object] | None = None) ->
         notices.say(
             f"_telemetry_capture: expected an event's name, got {event!r}; nothing is sent."
         )
+    elif props is not None and not hasattr(props, "keys"):
+        notices.say(
+            f"_telemetry_capture({event!r}): expected properties as a dict, "
+            f"got {type(props).__name__}; nothing is sent."
+        )
     elif session is not None:
         _safely(session.capture, event, props)
 
@@ -58,10 +63,13 @@ def tracked_test(name: str) -> Callable[..., Any]:
     """
     if callable(name):  # written without parentheses
         return tracked_test(getattr(name, "__name__", "test"))(name)
-    ex = str(name)
 
     def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
         import inspect
+
+        from .events import label
+
+        ex = label(name) or label(getattr(test, "__name__", "test"))
 
         if inspect.iscoroutinefunction(test):
 

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterable
 
 from . import levels, notices
+from .config import COURSE_KEY
 from .events import Draft
 from .outbox import MAX_EVENT_BYTES, Entry, Outbox, Source
 from .post import LATER, OK, REFUSED, SPLIT, Outcome, get_course, post_batch
@@ -59,6 +60,7 @@ class Sender:
         self.last_error: str | None = None
         self.course: dict[str, object] | None = None
         self._api_key = api_key
+        self._direct = not api_key.startswith(COURSE_KEY)
         self._outbox = Outbox(max_events) if max_events else Outbox()
         self._reset()
         _senders.add(self)
@@ -280,7 +282,7 @@ class Sender:
         batch: list[bytes] = []
         size = 0
         for entry in entries:
-            body = entry.encode(self._level_of(entry.source))
+            body = entry.encode(self._level_of(entry.source), direct=self._direct)
             if len(body) > MAX_EVENT_BYTES:
                 if not batch:
                     what = f"an event of {len(body)} bytes is larger than {MAX_EVENT_BYTES}"

@@ -34,7 +34,7 @@ const SETTINGS = {
   consent: {
     value: 'MODE',
     meaning:
-      'notice (students are told; the default) or opt-in (nothing leaves before they agree)'
+      'notice (the default: you tell students) or opt-in (nothing leaves before they agree)'
   },
   identity: {
     value: 'MODE',
@@ -42,16 +42,17 @@ const SETTINGS = {
   },
   receiver: {
     value: 'TEXT',
-    meaning: 'Who receives the data, as the notice says; the title by default'
+    meaning:
+      'Who receives the data, for clients that show a notice; the title by default'
   },
   'retention-days': {
     value: 'DAYS',
     meaning:
-      'How long the data are kept, as the notice says; 365 by default, or none'
+      'How long the data are kept, for clients that show a notice; 365 by default, or none'
   },
   contact: {
     value: 'TEXT',
-    meaning: 'Whom students can ask, as the notice says; or none'
+    meaning: 'Whom students can ask, for clients that show a notice; or none'
   },
   'posthog-host': {
     value: 'URL',

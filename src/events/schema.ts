@@ -202,9 +202,8 @@ export const WireEvent = Type.Object(
     uuid: Type.Optional(Type.String({ pattern: UUID_PATTERN })),
     timestamp: Type.Optional(
       Type.String({
-        minLength: 10,
         maxLength: 40,
-        description: 'ISO 8601, with a zone'
+        description: 'ISO 8601; UTC where it names no zone'
       })
     ),
     properties: Type.Object({}, { additionalProperties: true })

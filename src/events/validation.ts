@@ -44,6 +44,16 @@ const checkProperties = new Map<string, ValidateFunction>(
 const USUAL_TIME =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 
+/** `Date.parse` guesses a time in almost any text, so the form is asked for first, and the day that comes out. */
+function isTime(text: string): boolean {
+  const day = /^\d{4}-\d\d-(\d\d)(?:[T ]|$)/.exec(text)?.[1];
+  return (
+    day !== undefined &&
+    !Number.isNaN(Date.parse(text)) &&
+    new Date(`${text.slice(0, 10)}T00:00:00Z`).getUTCDate() === Number(day)
+  );
+}
+
 /** Validates one event on the wire, envelope and properties. */
 export function validateWireEvent(value: unknown): Verdict<WireEvent> {
   if (!checkEnvelope(value)) {
@@ -54,7 +64,7 @@ export function validateWireEvent(value: unknown): Verdict<WireEvent> {
     event.timestamp !== undefined &&
     // Nearly all have the usual form, and reading a date costs as much as all the rest.
     !USUAL_TIME.test(event.timestamp) &&
-    Number.isNaN(Date.parse(event.timestamp))
+    !isTime(event.timestamp)
   ) {
     return {
       ok: false,

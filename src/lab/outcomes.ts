@@ -74,6 +74,9 @@ export function readBatchAnswer(answer: Answer): Outcome {
   return later(answer);
 }
 
+/** How a relay refuses a key; PostHog has no such codes. */
+const RELAY_CODES = new Set(['missing_key', 'unknown_key', 'revoked_key']);
+
 /** Reads the answer to the question for the course's settings. */
 export function readCourseAnswer(answer: Answer): CourseAnswer {
   const off = nobodyCollects(answer);
@@ -81,6 +84,10 @@ export function readCourseAnswer(answer: Answer): CourseAnswer {
     return { kind: 'off', reason: off };
   }
   const body = bag(answer.body);
+  if (answer.status === 401 && RELAY_CODES.has(text(body['code']) ?? '')) {
+    // A relay that does not know the key now may know it later, and the course may ask for consent.
+    return later(answer);
+  }
   if (answer.status === 401 || answer.status === 404) {
     return { kind: 'course', settings: NO_SETTINGS };
   }

@@ -7,7 +7,7 @@ export interface StatusFacts {
   student: string | null;
   /** Title or id of the course; null until it is known. */
   course: string | null;
-  /** Why nothing is recorded on this server at all. */
+  /** Why this page reports nothing at all. */
   off: string | null;
   /** Events that are not safe at the relay yet. */
   waiting: number;
@@ -41,7 +41,10 @@ export function describeStatus(
           ? trans.__(
               'Nothing in this notebook is recorded. Its setup cell starts the recording.'
             )
-          : trans.__('Nothing is recorded: %1', facts.off)
+          : trans.__(
+              'This page reports nothing: %1. What the notebook itself sends, its setup cell says.',
+              facts.off
+            )
     };
   }
   const lines = [

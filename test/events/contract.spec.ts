@@ -77,6 +77,28 @@ describe('messages', () => {
     );
   });
 
+  it.each([
+    'yesterday',
+    'hello world 7',
+    '0000000001',
+    'Thursday 3 may 12',
+    '2026-02-30T09:30:00Z',
+    '2026-11-21T25:00:00Z'
+  ])('do not take %j for a time', timestamp => {
+    expect(validateWireEvent({ ...event, timestamp })).toMatchObject({
+      problem: { field: 'timestamp', code: 'format' }
+    });
+  });
+
+  it.each([
+    '2026-11-21',
+    '2026-11-21T09:30:00',
+    '2026-11-21 09:30:00.123456+02:00',
+    '2026-11-21T23:59:59-08:00'
+  ])('take %j for a time', timestamp => {
+    expect(validateWireEvent({ ...event, timestamp }).ok).toBe(true);
+  });
+
   it('never repeat code or error text', () => {
     const secret = 'x'.repeat(500);
     expect(messageOf({ err: secret })).toBe(

@@ -99,6 +99,11 @@ describe('to the question for the course', () => {
     });
   });
 
+  it('a relay that does not know the key is asked again', () => {
+    const refused = answer(401, { code: 'unknown_key', message: 'no' });
+    expect(readCourseAnswer(refused).kind).toBe('retry');
+  });
+
   it.each([401, 404])('%i is PostHog itself: the least is sent', status => {
     expect(
       readCourseAnswer(answer(status, { message: 'PostHog answered' }))

@@ -362,3 +362,40 @@ def test_a_students_traceback_shows_the_students_code_alone(relay):
     shown = "\n".join(ran.reply["traceback"])
     assert "1 + 1 == 3" in re.sub(r"\x1b\[[\d;]*m", "", shown)
     assert "tracked.py" not in shown
+
+
+def test_long_names_lose_their_tail_and_not_the_event(relay):
+    long = "x" * 300
+    setup = f"from ipynb_telemetry import setup_telemetry\nsetup_telemetry({long!r})"
+    with Kernel(env_for(relay, TELEMETRY_STUDENT_NAME=long)) as kernel:
+        kernel.run(setup)
+        kernel.run(f"_cell({long!r})\n@tracked_test({long!r})\ndef t(): pass\nt()")
+        kernel.run("@tracked_test('')\ndef unnamed(): pass\nunnamed()")
+        first, second = (e["properties"] for e in relay.wait_for_events(2, "test"))
+    assert [first[name] for name in ("nb", "ex", "cell_id")] == ["x" * 200] * 3
+    assert first["student"] == "X" * 200
+    assert second["ex"] == "unnamed"
+
+
+def test_props_that_are_no_dict_are_named(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        said = kernel.run("_telemetry_capture('hint', 'text')").text("stderr")
+    assert "expected properties as a dict, got str" in said
+
+
+@pytest.mark.parametrize("key", ["nbt_a\r\nX: SECRET", "ключ", "two SECRET"])
+def test_a_key_that_cannot_be_one_is_said_and_not_shown(relay, key):
+    with Kernel(env_for(relay, TELEMETRY_API_KEY=key)) as kernel:
+        ran = kernel.run(SETUP)
+    assert "the key has characters that no key has" in ran.text()
+    assert "SECRET" not in ran.text() + ran.text("stderr")
+
+
+def test_posthog_itself_looks_up_nobodys_place(relay):
+    relay.course = None
+    relay.key = "phc_test"
+    with Kernel(env_for(relay, TELEMETRY_API_KEY="phc_test")) as kernel:
+        kernel.run(SETUP)
+        (start,) = relay.wait_for_events(1, "start")
+    assert start["properties"]["$geoip_disable"] is True
