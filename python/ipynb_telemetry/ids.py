@@ -22,6 +22,11 @@ def test_result_id(msg_id: str, ex: str, ordinal: int) -> str:
     return _uuid5(f"{msg_id}/test/{ex}/{ordinal}")
 
 
+def session_end_id(sess: str, src: str = "kernel") -> str:
+    """Id of the end of session `sess` as `src` tells it: told twice, it counts once."""
+    return _uuid5(f"{sess}/end/{src}")
+
+
 def event_id() -> str:
     """Id of everything that only one side sees: a UUIDv7, which sorts by time."""
     stamp = time.time_ns() // 1_000_000

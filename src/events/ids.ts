@@ -29,6 +29,11 @@ export function testResultId(
   return v5(`${msgId}/test/${name}/${ordinal}`, ID_NAMESPACE);
 }
 
+/** Id of the end of session `sess` as `src` tells it: told twice, it counts once. */
+export function sessionEndId(sess: string, src: 'lab' | 'kernel'): string {
+  return v5(`${sess}/end/${src}`, ID_NAMESPACE);
+}
+
 /** Id of everything that only one side sees. Sorts by time. */
 export function eventId(): string {
   return v7();

@@ -1,5 +1,6 @@
 /** The event contract: types, builders, ids, names, levels, validation. Runs in browsers and in Node. */
 export * from './builders.js';
+export * from './collection.js';
 export * from './ids.js';
 export * from './jsonSchema.js';
 export * from './levels.js';
@@ -10,7 +11,8 @@ export {
   CHANNELS,
   EVENT_NAMES,
   EVENT_PROPERTIES,
-  SCHEMA_VERSION
+  SCHEMA_VERSION,
+  TEST_STATUSES
 } from './schema.js';
 export type * from './types.js';
 export * from './validation.js';

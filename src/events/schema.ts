@@ -15,6 +15,16 @@ const milliseconds = (description: string) =>
 const text = (maxLength: number, description: string) =>
   Type.String({ maxLength, description });
 
+/** How a test ended. Only `passed` is ok; `skipped` and `interrupted` are no attempts. */
+export const TEST_STATUSES = [
+  'passed',
+  'failed',
+  'error',
+  'timeout',
+  'skipped',
+  'interrupted'
+] as const;
+
 /** What every event of a notebook carries. Callers' own properties never overwrite these. */
 export const CommonProperties = {
   nb: text(200, 'Notebook id, as given to `setup_telemetry`'),
@@ -114,6 +124,12 @@ const own = {
       description: 'Exercise: the name given to `tracked_test`'
     }),
     ok: Type.Boolean({ description: 'Whether the test passed' }),
+    status: Type.Optional(
+      Type.Enum(TEST_STATUSES, {
+        description:
+          '`failed`: an assertion; `error`: any other exception; `skipped` and `interrupted` are no attempts'
+      })
+    ),
     try: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -159,6 +175,7 @@ const own = {
   },
   command: {},
   consent: {
+    action: Type.Optional(action('given', 'changed', 'withdrawn')),
     level: Type.Optional(text(40, 'Privacy level agreed to')),
     notice_version: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Version of the notice shown' })

@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import type {
   CHANNELS,
   CELL_STATUSES,
+  TEST_STATUSES,
   EVENT_PROPERTIES,
   EventName,
   TelemetryRecord as TelemetryRecordSchema
@@ -15,6 +16,9 @@ export type Properties = Record<string, unknown>;
 
 /** How a cell's run ended. */
 export type CellStatus = (typeof CELL_STATUSES)[number];
+
+/** How a test ended. */
+export type TestStatus = (typeof TEST_STATUSES)[number];
 
 export type Channel = (typeof CHANNELS)[number];
 
@@ -58,9 +62,15 @@ export interface CourseSettings {
   level: PrivacyLevel;
   consent: 'notice' | 'opt-in';
   identity: 'names' | 'pseudonyms';
+  /** Events of the contract that the course collects; `consent` always is. Custom events are not listed. */
+  events: EventName[];
   notice: {
+    /** Grows when what students were told changes; they are asked, or told, again. */
+    version: number;
     receiver: string;
     retention_days: number | null;
     contact: string | null;
+    /** What the course adds in its own words. */
+    text: string | null;
   };
 }

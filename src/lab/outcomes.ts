@@ -1,4 +1,5 @@
 /** What the Jupyter server's answers mean, read in one place. */
+import { DEFAULT_EVENTS, SELECTABLE_EVENTS } from '../events/collection.js';
 import type { CourseSettings, PrivacyLevel } from '../events/types.js';
 
 /** What became of a batch, and with it the sender's duty. */
@@ -41,7 +42,14 @@ const NO_SETTINGS: CourseSettings = {
   level: 'outcomes',
   consent: 'notice',
   identity: 'names',
-  notice: { receiver: '', retention_days: null, contact: null }
+  events: [...DEFAULT_EVENTS],
+  notice: {
+    version: 1,
+    receiver: '',
+    retention_days: null,
+    contact: null,
+    text: null
+  }
 };
 
 const LEVELS: readonly string[] = ['outcomes', 'code', 'full'];
@@ -107,13 +115,22 @@ export function readCourseAnswer(answer: Answer): CourseAnswer {
         : 'outcomes',
       consent: body['consent'] === 'notice' ? 'notice' : 'opt-in',
       identity: body['identity'] === 'pseudonyms' ? 'pseudonyms' : 'names',
+      events: SELECTABLE_EVENTS.filter(name =>
+        (Array.isArray(body['events'])
+          ? body['events']
+          : DEFAULT_EVENTS
+        ).includes(name)
+      ),
       notice: {
+        version:
+          typeof notice['version'] === 'number' ? notice['version'] : 1,
         receiver: text(notice['receiver']) ?? '',
         retention_days:
           typeof notice['retention_days'] === 'number'
             ? notice['retention_days']
             : null,
-        contact: text(notice['contact'])
+        contact: text(notice['contact']),
+        text: text(notice['text'])
       }
     }
   };

@@ -8,6 +8,7 @@ import {
   ID_NAMESPACE,
   normalizeName,
   SESSION_ALPHABET,
+  sessionEndId,
   sessionId,
   testResultId
 } from '../../src/events/index.js';
@@ -22,6 +23,7 @@ interface Ids {
   session_alphabet: string;
   cell: { msg_id: string; uuid: string }[];
   test: { msg_id: string; ex: string; ordinal: number; uuid: string }[];
+  end: { sess: string; src: 'lab' | 'kernel'; uuid: string }[];
 }
 
 function fixture<T>(name: string): T {
@@ -79,6 +81,9 @@ describe('ids', () => {
   it('of test results follow from message, name and ordinal', () => {
     for (const { msg_id, ex, ordinal, uuid } of ids.test) {
       expect(testResultId(msg_id, ex, ordinal)).toBe(uuid);
+    }
+    for (const { sess, src, uuid } of ids.end) {
+      expect(sessionEndId(sess, src)).toBe(uuid);
     }
   });
 

@@ -14,7 +14,14 @@ const COURSE = {
   level: 'code',
   consent: 'notice',
   identity: 'names',
-  notice: { receiver: 'us', retention_days: 365, contact: 'a@b.example' }
+  events: ['start', 'end', 'cell', 'test', 'edit'],
+  notice: {
+    version: 3,
+    receiver: 'us',
+    retention_days: 365,
+    contact: 'a@b.example',
+    text: 'Ask us.'
+  }
 };
 
 describe('to a batch', () => {

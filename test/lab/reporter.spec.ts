@@ -14,7 +14,14 @@ const COURSE: CourseSettings = {
   level: 'outcomes',
   consent: 'notice',
   identity: 'names',
-  notice: { receiver: 'us', retention_days: null, contact: null }
+  events: ['start', 'end', 'cell', 'test'],
+  notice: {
+    version: 1,
+    receiver: 'us',
+    retention_days: null,
+    contact: null,
+    text: null
+  }
 };
 
 const made = (

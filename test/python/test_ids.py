@@ -28,6 +28,11 @@ def test_test_ids_are_the_shared_ones(case):
     assert ids.test_result_id(case["msg_id"], case["ex"], case["ordinal"]) == case["uuid"]
 
 
+@pytest.mark.parametrize("case", VECTORS["end"], ids=lambda case: case["src"] + case["sess"])
+def test_ends_of_sessions_have_the_shared_ids(case):
+    assert ids.session_end_id(case["sess"], case["src"]) == case["uuid"]
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.integers(1, 99))
 def test_they_are_uuid5_of_the_standard_library(ex, ordinal):
     expected = uuid.uuid5(uuid.NAMESPACE_OID, f"m/test/{ex}/{ordinal}")

@@ -1,5 +1,10 @@
 /** The content of courses.json: courses, their settings, and the keys that write into them. */
-import type { CourseSettings, PrivacyLevel } from '../../events/index.js';
+import {
+  DEFAULT_EVENTS,
+  type CourseSettings,
+  type EventName,
+  type PrivacyLevel
+} from '../../events/index.js';
 
 /** Where a course's events go on to; `off`: to no PostHog at all. */
 export type CoursePostHog =
@@ -19,7 +24,13 @@ export interface Course {
   level: PrivacyLevel;
   consent: CourseSettings['consent'];
   identity: 'names';
-  notice: CourseSettings['notice'];
+  /** What it collects; the default where the file does not say. */
+  events?: EventName[];
+  notice: Pick<
+    CourseSettings['notice'],
+    'receiver' | 'retention_days' | 'contact'
+  > &
+    Partial<Pick<CourseSettings['notice'], 'version' | 'text'>>;
   /** Own destination; without it the relay's. */
   posthog?: CoursePostHog;
   /** Counts the changes of the settings. */
@@ -77,7 +88,22 @@ export function newCourse(id: string, title: string): Course {
 /** The public part of a course's settings. */
 export function publicSettings(course: Course): CourseSettings {
   const { id, title, version, level, consent, identity, notice } = course;
-  return { course: id, title, version, level, consent, identity, notice };
+  return {
+    course: id,
+    title,
+    version,
+    level,
+    consent,
+    identity,
+    events: [...(course.events ?? DEFAULT_EVENTS)],
+    notice: {
+      version: notice.version ?? 1,
+      receiver: notice.receiver,
+      retention_days: notice.retention_days,
+      contact: notice.contact,
+      text: notice.text ?? null
+    }
+  };
 }
 
 /**
