@@ -122,8 +122,7 @@ export function readCourseAnswer(answer: Answer): CourseAnswer {
         ).includes(name)
       ),
       notice: {
-        version:
-          typeof notice['version'] === 'number' ? notice['version'] : 1,
+        version: typeof notice['version'] === 'number' ? notice['version'] : 1,
         receiver: text(notice['receiver']) ?? '',
         retention_days:
           typeof notice['retention_days'] === 'number'
