@@ -7,7 +7,7 @@ import {
   type Page
 } from 'playwright-core';
 
-const ARGS = [
+export const CHROMIUM_ARGS = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',
@@ -18,8 +18,16 @@ const ARGS = [
   '--disable-sync'
 ];
 
-/** Starts the browser: `CHROMIUM_PATH` or `CHROMIUM`, else the system's, else Playwright's own. */
+/** Starts the browser. */
 export async function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findChromium(),
+    args: CHROMIUM_ARGS
+  });
+}
+
+/** `CHROMIUM_PATH` or `CHROMIUM`, else the system's, else Playwright's own. */
+export function findChromium(): string {
   const file = [
     process.env['CHROMIUM_PATH'],
     process.env['CHROMIUM'],
@@ -31,7 +39,7 @@ export async function launchChromium(): Promise<Browser> {
   if (file === undefined) {
     throw new Error('no Chromium: install it, or set CHROMIUM_PATH');
   }
-  return chromium.launch({ executablePath: file, args: ARGS });
+  return file;
 }
 
 /** A page and everything that went wrong on it. */

@@ -29,6 +29,8 @@ export interface JupyterOptions {
   app: App;
   /** Environment of the server and of its kernels, on top of a clean one. */
   env?: Record<string, string>;
+  /** Python that every kernel runs first, before anything of ours. */
+  startup?: string;
 }
 
 /** A server that runs. */
@@ -42,6 +44,8 @@ export interface Jupyter {
   notebookUrl(name: string): string;
   /** Everything the server and its kernels wrote to its outputs. */
   output(): string;
+  /** Forgets the student's name and decisions, as on a new account. */
+  forgetStudent(): void;
   /** Stops the server and all kernels, and removes its files. */
   stop(): Promise<void>;
 }
@@ -59,6 +63,11 @@ export async function startJupyter(options: JupyterOptions): Promise<Jupyter> {
   mkdirSync(join(home, 'share', 'labextensions'), { recursive: true });
   symlinkSync(extension, join(home, 'share/labextensions/ipynb-telemetry'));
   skipNews(join(home, 'settings'));
+  if (options.startup !== undefined) {
+    const startup = join(home, 'ipython/profile_default/startup');
+    mkdirSync(startup, { recursive: true });
+    writeFileSync(join(startup, '00-test.py'), options.startup);
+  }
 
   const token = 'a-token-for-tests';
   const child = spawn(
@@ -90,6 +99,7 @@ export async function startJupyter(options: JupyterOptions): Promise<Jupyter> {
         JUPYTERLAB_SETTINGS_DIR: join(home, 'settings'),
         JUPYTERLAB_WORKSPACES_DIR: join(home, 'workspaces'),
         IPYTHONDIR: join(home, 'ipython'),
+        TELEMETRY_HOME: join(home, 'telemetry'),
         ...options.env
       }
     }
@@ -139,6 +149,8 @@ export async function startJupyter(options: JupyterOptions): Promise<Jupyter> {
         return `${url}/${place}/${encodeURIComponent(name)}?token=${token}`;
       },
       output: () => output,
+      forgetStudent: () =>
+        rmSync(join(home, 'telemetry'), { recursive: true, force: true }),
       stop
     };
   } catch (error) {
