@@ -24,10 +24,12 @@ def fixture(name: str) -> dict:
 
 
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No TELEMETRY_ variables, no session, no names in builtins; nothing left to send."""
-    for name in [name for name in os.environ if name.startswith("TELEMETRY_")]:
+def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No TELEMETRY_ variables but a home, no session, no names in builtins; nothing to send."""
+    for name in [name for name in os.environ if name.startswith(("TELEMETRY_", "JUPYTERHUB_"))]:
         monkeypatch.delenv(name)
+    # Nothing of this user's is read, and nothing is left behind.
+    monkeypatch.setenv("TELEMETRY_HOME", str(tmp_path / "home"))
     yield
     session = tracked.active()
     if session is not None:

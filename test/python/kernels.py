@@ -11,7 +11,12 @@ from conftest import ROOT
 from jupyter_client.manager import KernelManager
 
 # Names that would carry this machine's configuration into a test.
-OWN = ("TELEMETRY_",)
+OWN = ("TELEMETRY_", "JUPYTERHUB_")
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without configuration of ours, but with the test's own home."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(OWN) or k == "TELEMETRY_HOME"}
 
 
 class Ran:
@@ -39,7 +44,7 @@ class Kernel:
     """Used as a context manager; `env` is added to a clean environment."""
 
     def __init__(self, env: dict[str, str] | None = None) -> None:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(OWN)}
+        clean = clean_environment()
         paths = os.pathsep.join([str(ROOT / "python"), clean.get("PYTHONPATH", "")])
         self.env = {**clean, "PYTHONPATH": paths.rstrip(os.pathsep), **(env or {})}
 

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 from ipynb_telemetry import get_telemetry_setup_cell
+from kernels import clean_environment
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from test_kernel import MEAN, cells, env_for
@@ -15,8 +16,7 @@ def run(sources: list[str], env: dict[str, str]) -> nbformat.NotebookNode:
     """Execute a notebook in a kernel of its own, with `env` added."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
     client = NotebookClient(notebook, timeout=60, kernel_name="python3")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("TELEMETRY_")}
-    client.execute(env={**clean, "PYTHONPATH": str(ROOT / "python"), **env})
+    client.execute(env={**clean_environment(), "PYTHONPATH": str(ROOT / "python"), **env})
     return notebook
 
 
