@@ -1,21 +1,71 @@
 /** Follows every open notebook, focused or not, from the moment it opens until it is closed. */
 import type { ISessionContext } from '@jupyterlab/apputils';
-import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { Cell } from '@jupyterlab/cells';
+import type {
+  INotebookTracker,
+  Notebook,
+  NotebookPanel
+} from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
-import type { SessionContext } from '../events/types.js';
+import type {
+  EventName,
+  Properties,
+  SessionContext,
+  WireEvent
+} from '../events/types.js';
+import { eventId } from '../events/ids.js';
 import { HELLO_MIME, readHello } from './facts.js';
 import { guarded } from './guard.js';
-import type { MadeEvent } from './recording.js';
+import type { Consent, Counts, KeyValueStorage, MadeEvent } from './made.js';
 import { KernelWatch } from './watch.js';
 
-/** What the notebooks tell, and what they need. */
+/** JupyterLab's signals of runs: `NotebookActions`, handed in so that this module loads without it. */
+export interface ExecutionSignals {
+  readonly executionScheduled: ISignal<
+    unknown,
+    { notebook: Notebook; cell: Cell }
+  >;
+  readonly executed: ISignal<
+    unknown,
+    { notebook: Notebook; cell: Cell; success: boolean }
+  >;
+}
+
+/** What the notebooks tell, and what they need. After a change of any answer call `refresh`. */
 export interface NotebooksOptions {
   tracker: INotebookTracker;
+  actions: ExecutionSignals;
   made: (event: MadeEvent) => void;
+  /** Calls `action` after `ms`; returns the way to call it off. */
+  later: (ms: number, action: () => void) => () => void;
   /** Whether this page reports at all; if not, no kernel package shall wait for it. */
   reports: () => boolean;
-  later: (ms: number, action: () => void) => () => void;
+  /**
+   * Whether what happens may be kept, unsent, until its session and student are known: yes
+   * while the course is unknown, no while the student has not agreed, declined or paused.
+   */
+  keeps: () => boolean;
+  /** Whether the course collects events of that name; false while it is unknown. */
+  collects: (name: EventName) => boolean;
+  /** Which notebooks without a kernel package are recorded. */
+  record: () => 'marked' | 'all';
+  /** The student, where the server or the dialogue told; null while nobody did. */
+  student: () => string | null;
+  /** Counts of a session's events, for its `end`. */
+  countsOf: (sess: string) => Counts;
+  /** A kernel package delivered these by itself. */
+  sentByKernel: (events: readonly WireEvent[]) => void;
+  /** `sessionStorage`, or null where the browser forbids it. */
+  persisted: KeyValueStorage | null;
+}
+
+/** One open view of a notebook. */
+export interface Followed {
+  panel: NotebookPanel;
+  /** Whether its events are reported, or kept until they can be. */
+  recorded: boolean;
+  session: SessionContext | null;
 }
 
 /** All open notebooks. */
@@ -42,6 +92,55 @@ export class Notebooks implements IDisposable {
     const panel = this._options.tracker.currentWidget;
     const watch = panel && this._watches.get(panel.sessionContext);
     return watch?.recording.session ?? null;
+  }
+
+  /** All open notebooks. */
+  get followed(): readonly Followed[] {
+    return this._panels.map(panel => {
+      const session =
+        this._watches.get(panel.sessionContext)?.recording.session ?? null;
+      return { panel, recorded: session !== null, session };
+    });
+  }
+
+  /** The course, its policy or what the student wants became known, or changed. */
+  refresh(): void {
+    this._changed.emit();
+  }
+
+  /** The student became known: what waited for a name has one now. */
+  studentKnown(): void {
+    this.refresh();
+  }
+
+  /** The student's decision that is in force, for the kernel packages of all notebooks. */
+  consent(_decision: Consent): void {
+    this.refresh();
+  }
+
+  /**
+   * Makes an event of another extension, in the session of `panel` or, where it is null,
+   * of the notebook that has the focus. False where that notebook is not recorded.
+   */
+  capture(
+    panel: NotebookPanel | null,
+    name: string,
+    properties: Properties
+  ): boolean {
+    const of = panel ?? this._options.tracker.currentWidget;
+    const context =
+      of && this._watches.get(of.sessionContext)?.recording.session;
+    if (!context || !this._options.keeps()) {
+      return false;
+    }
+    this._options.made({
+      name,
+      context,
+      uuid: eventId(),
+      at: new Date(),
+      properties
+    });
+    return true;
   }
 
   /** Tells each kernel package which of its session's events arrived. */
@@ -80,6 +179,8 @@ export class Notebooks implements IDisposable {
   private _onAdded(_sender: INotebookTracker, panel: NotebookPanel): void {
     guarded('following a notebook', () => {
       const { sessionContext } = panel;
+      this._panels.push(panel);
+      panel.disposed.connect(this._onPanelClosed, this);
       // A second view of a notebook shares the first one's session.
       if (this._watches.has(sessionContext)) {
         return;
@@ -94,6 +195,10 @@ export class Notebooks implements IDisposable {
       sessionContext.disposed.connect(this._onClosed, this);
       return this._reattach(panel, watch);
     });
+  }
+
+  private _onPanelClosed(sender: NotebookPanel): void {
+    this._panels = this._panels.filter(panel => panel !== sender);
   }
 
   private _onClosed(sender: ISessionContext): void {
@@ -117,6 +222,7 @@ export class Notebooks implements IDisposable {
   }
 
   private _options: NotebooksOptions;
+  private _panels: NotebookPanel[] = [];
   private _watches = new Map<ISessionContext, KernelWatch>();
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;

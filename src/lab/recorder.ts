@@ -1,9 +1,10 @@
 /** Puts the parts together for one page: notebooks → reporter → outbox → Jupyter server. */
-import type { INotebookTracker } from '@jupyterlab/notebook';
+import { NotebookActions, type INotebookTracker } from '@jupyterlab/notebook';
 import type { ServerConnection } from '@jupyterlab/services';
 import type { IStatusBar } from '@jupyterlab/statusbar';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
+import { isCollected } from '../events/collection.js';
 import { guarded } from './guard.js';
 import { Notebooks } from './notebooks.js';
 import { Outbox } from './outbox.js';
@@ -46,9 +47,18 @@ export function startRecorder(options: RecorderOptions): IDisposable {
   });
   const notebooks = new Notebooks({
     tracker,
+    actions: NotebookActions,
     made: event => guarded('reporting', () => reporter.report(event)),
+    later,
     reports: () => reporter.off === null,
-    later
+    keeps: () => reporter.off === null,
+    collects: name =>
+      reporter.course !== null && isCollected(name, reporter.course.events),
+    record: () => 'marked',
+    student: () => null,
+    countsOf: () => ({ made: 0, delivered: 0, dropped: 0 }),
+    sentByKernel: () => {},
+    persisted: sessionBound()
   });
   notebooks.changed.connect(refresh);
 
@@ -116,6 +126,15 @@ export function startRecorder(options: RecorderOptions): IDisposable {
 function later(ms: number, action: () => void): () => void {
   const timer = setTimeout(() => guarded('a timer', action), ms);
   return () => clearTimeout(timer);
+}
+
+/** `sessionStorage`, or null where the browser forbids it. */
+function sessionBound(): KeyValueStorage | null {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
 }
 
 /** `localStorage`, or null where the browser forbids it. */

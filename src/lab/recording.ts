@@ -1,7 +1,8 @@
 /** One kernel's session as a page sees it: kernel messages in, `cell` and `test` events out. */
 import { cellRunId, testResultId } from '../events/ids.js';
-import type { EventName, Properties, SessionContext } from '../events/types.js';
+import type { Properties, SessionContext } from '../events/types.js';
 import type { Fact, Hello, Reply, TestResult } from './facts.js';
+import type { MadeEvent } from './made.js';
 import {
   countLines,
   errorText,
@@ -11,16 +12,6 @@ import {
   type RunOutcome
 } from './runs.js';
 import { VERSION } from './version.js';
-
-/** An event without its `seq`, which it gets when it enters the outbox. */
-export interface MadeEvent {
-  name: EventName;
-  context: SessionContext;
-  uuid: string;
-  at: Date;
-  /** As they are, before the course's privacy level is applied. */
-  properties: Properties;
-}
 
 /** The page's line to the kernel package. */
 export interface Channel {

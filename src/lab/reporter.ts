@@ -1,10 +1,10 @@
 /** From an event that was made to the outbox: held until the course is known, then reduced to its level. */
 import { buildEvent } from '../events/builders.js';
 import { applyLevel } from '../events/levels.js';
-import type { CourseSettings } from '../events/types.js';
+import type { CourseSettings, EventName } from '../events/types.js';
 import type { CourseAnswer } from './outcomes.js';
 import type { Outbox } from './outbox.js';
-import type { MadeEvent } from './recording.js';
+import type { MadeEvent } from './made.js';
 import type { Sequence } from './sequence.js';
 import type { QueuedEvent } from './store.js';
 
@@ -140,7 +140,7 @@ export class Reporter {
   private _queued(event: MadeEvent, course: CourseSettings): QueuedEvent {
     return {
       ...buildEvent(
-        event.name,
+        event.name as EventName,
         event.context,
         {
           at: event.at,

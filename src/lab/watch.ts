@@ -6,7 +6,8 @@ import { Signal } from '@lumino/signaling';
 import { openChannel } from './channel.js';
 import { readMessage, type MessageLike } from './facts.js';
 import { guarded } from './guard.js';
-import { Recording, type MadeEvent } from './recording.js';
+import type { MadeEvent } from './made.js';
+import { Recording } from './recording.js';
 
 /** What a watch tells. */
 export interface WatchOptions {

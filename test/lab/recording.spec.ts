@@ -1,11 +1,11 @@
 /** One kernel's session: which runs and tests become events, with which properties. */
 import { cellRunId, testResultId } from '../../src/events/ids.js';
 import { readMessage, type MessageLike } from '../../src/lab/facts.js';
+import type { MadeEvent } from '../../src/lab/made.js';
 import {
   IDLE_WAIT_MS,
   Recording,
-  type Channel,
-  type MadeEvent
+  type Channel
 } from '../../src/lab/recording.js';
 import { VERSION } from '../../src/lab/version.js';
 import * as m from './messages.js';

@@ -2,7 +2,7 @@
 import type { CourseSettings, WireEvent } from '../../src/events/types.js';
 import { validateWireEvent } from '../../src/events/validation.js';
 import type { CourseAnswer } from '../../src/lab/outcomes.js';
-import type { MadeEvent } from '../../src/lab/recording.js';
+import type { MadeEvent } from '../../src/lab/made.js';
 import { MAX_HELD, Reporter } from '../../src/lab/reporter.js';
 import { Sequence } from '../../src/lab/sequence.js';
 import { Clock, settle } from './clock.js';
