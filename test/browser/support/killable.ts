@@ -67,6 +67,9 @@ async function closeGently(
   gone: Promise<unknown>,
   end: () => Promise<void>
 ): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
   const session = await browser.newBrowserCDPSession();
   await session.send('Browser.close').catch(() => undefined);
   const timer = setTimeout(() => void end(), 10_000);
