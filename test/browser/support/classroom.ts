@@ -9,7 +9,7 @@ import {
 import {
   addCourse,
   makeDataFolder,
-  runCli,
+  setCourse,
   startRelay,
   type RelayProcess
 } from '../../support/relay.js';
@@ -22,18 +22,25 @@ const QUIET_MS = 1500;
 
 /** A relay with the course `demo`, delivering to a stand-in PostHog. */
 export class Classroom {
-  /** @param level how much the course collects. */
-  static async open(level: PrivacyLevel = 'outcomes'): Promise<Classroom> {
+  /**
+   * @param level how much the course collects.
+   * @param settings further flags of `course set`. Unless they say more, only the seed's
+   * three events are collected, so that a test can count them.
+   */
+  static async open(
+    level: PrivacyLevel = 'outcomes',
+    settings: readonly string[] = ['--events', 'start,cell,test']
+  ): Promise<Classroom> {
     const { data, remove } = await makeDataFolder();
     const posthog = await startPostHogStandIn();
     try {
       const key = await addCourse(data, 'demo');
-      await runCli('course', 'set', 'demo', '--level', level, '--data', data);
+      await setCourse(data, 'demo', ['--level', level, ...settings]);
       const relay = await startRelay({
         data,
         posthog: { host: posthog.url, key: 'phc_test' }
       });
-      return new Classroom(relay, posthog, key, remove);
+      return new Classroom(relay, posthog, key, data, remove);
     } catch (error) {
       await posthog.stop();
       await remove();
@@ -45,8 +52,14 @@ export class Classroom {
     readonly relay: RelayProcess,
     readonly posthog: PostHogStandIn,
     private readonly key: string,
+    private readonly data: string,
     private readonly remove: () => Promise<void>
   ) {}
+
+  /** Changes settings of the course, by the flags of `course set`. */
+  set(...settings: string[]): Promise<void> {
+    return setCourse(this.data, 'demo', settings);
+  }
 
   /** What a Jupyter server needs to know. */
   get env(): Record<string, string> {

@@ -29,6 +29,8 @@ export interface JupyterOptions {
   app: App;
   /** Environment of the server and of its kernels, on top of a clean one. */
   env?: Record<string, string>;
+  /** Further extensions, by the folders in which they were built. */
+  extensions?: readonly string[];
   /** Python that every kernel runs first, before anything of ours. */
   startup?: string;
 }
@@ -44,6 +46,8 @@ export interface Jupyter {
   notebookUrl(name: string): string;
   /** Everything the server and its kernels wrote to its outputs. */
   output(): string;
+  /** What an earlier lesson left behind: the student's name. */
+  rememberStudent(name: string): void;
   /** Forgets the student's name and decisions, as on a new account. */
   forgetStudent(): void;
   /** Stops the server and all kernels, and removes its files. */
@@ -61,7 +65,12 @@ export async function startJupyter(options: JupyterOptions): Promise<Jupyter> {
   const runtime = join(home, 'runtime');
   mkdirSync(folder);
   mkdirSync(join(home, 'share', 'labextensions'), { recursive: true });
-  symlinkSync(extension, join(home, 'share/labextensions/ipynb-telemetry'));
+  for (const folder of [extension, ...(options.extensions ?? [])]) {
+    const { name } = JSON.parse(
+      readFileSync(join(folder, 'package.json'), 'utf8')
+    ) as { name: string };
+    symlinkSync(folder, join(home, 'share/labextensions', name));
+  }
   skipNews(join(home, 'settings'));
   if (options.startup !== undefined) {
     const startup = join(home, 'ipython/profile_default/startup');
@@ -149,6 +158,13 @@ export async function startJupyter(options: JupyterOptions): Promise<Jupyter> {
         return `${url}/${place}/${encodeURIComponent(name)}?token=${token}`;
       },
       output: () => output,
+      rememberStudent: name => {
+        mkdirSync(join(home, 'telemetry'), { recursive: true, mode: 0o700 });
+        writeFileSync(
+          join(home, 'telemetry/state.json'),
+          JSON.stringify({ student: name, consents: {} })
+        );
+      },
       forgetStudent: () =>
         rmSync(join(home, 'telemetry'), { recursive: true, force: true }),
       stop
