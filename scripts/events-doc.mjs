@@ -4,7 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
-import { EVENT_PROPERTIES } from '../lib/events/index.js';
+import {
+  DEFAULT_EVENTS,
+  EVENT_PROPERTIES,
+  SELECTABLE_EVENTS
+} from '../lib/events/index.js';
 import { CommonProperties } from '../lib/events/schema.js';
 
 const file = new URL('../docs/events.md', import.meta.url);
@@ -34,9 +38,33 @@ function table(properties, required) {
   ].join('\n');
 }
 
+/** Which events are collected always, by default, or where a course says so. */
+function collected() {
+  const named = names => names.map(name => `\`${name}\``).join(', ');
+  const asked = SELECTABLE_EVENTS.filter(
+    name => !DEFAULT_EVENTS.includes(name)
+  );
+  const always = Object.keys(EVENT_PROPERTIES).filter(
+    name => !SELECTABLE_EVENTS.includes(name)
+  );
+  return [
+    '| collected | events |',
+    '|---|---|',
+    `| by default | ${named(DEFAULT_EVENTS)} |`,
+    `| where the course asks for them (\`course set COURSE --events=+NAME\`) | ${named(asked)} |`,
+    `| always | ${named(always)}, and custom events |`
+  ].join('\n');
+}
+
 function tables() {
   const common = Object.keys(CommonProperties);
   const parts = [
+    '## Which events a course collects',
+    '',
+    collected(),
+    '',
+    'What a course does not collect is not made by the page and the kernel, and not kept by the relay.',
+    '',
     '## Common to all',
     '',
     table(CommonProperties, ['nb', 'sess'])

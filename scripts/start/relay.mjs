@@ -9,6 +9,8 @@ const CLI = join(ROOT, 'lib', 'cli', 'main.js');
 const READY_MS = 60_000;
 const GRACE_MS = 10_000;
 const COURSE = 'demo';
+/** Whoever tries it wants to see everything that happens in a notebook. */
+const EVENTS = 'all,-ai_suggestion,-ai_feature';
 
 /**
  * The relay's environment: a PostHog project under the names that PostHog's own tools use is
@@ -48,7 +50,7 @@ async function ensureCourse(home, env) {
     rmSync(home.keyFile, { force: true });
     const command = exists
       ? ['key', 'add', COURSE]
-      : ['course', 'add', COURSE, '--title', 'Demo class'];
+      : ['course', 'add', COURSE, '--title', 'Demo class', '--events', EVENTS];
     const where = ['--key-file', home.keyFile, '--data', home.data];
     await run(process.execPath, [CLI, ...command, ...where], { env });
   }

@@ -4,7 +4,7 @@ export { exerciseKey, gridKey, sessionKey } from './keys.js';
 /** A student of whom at least one session is known: a row of the grid. Times are ISO 8601 in UTC. */
 export interface StudentRow {
   student: string;
-  /** Latest event of any session, never later than its receipt. */
+  /** Latest event of any session but its end, never later than its receipt. */
   lastAt: string;
 }
 
@@ -14,12 +14,15 @@ export interface SessionRow {
   student: string;
   notebook: string;
   startedAt: string;
+  /** Latest event but the end. */
   lastAt: string;
+  /** When it was over, as far as anybody told; null while it goes on. */
+  endedAt: string | null;
   /** Runs of code cells that reached the kernel. */
   runs: number;
   /** Runs that ended in an error. */
   errors: number;
-  /** Test results, and how many of them passed. */
+  /** Test results that were attempts, and how many of them passed. */
   tests: number;
   passes: number;
   /** Exercise of the latest test result. */

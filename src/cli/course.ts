@@ -9,6 +9,7 @@ import {
   setCourse,
   type CourseChanges
 } from '../relay/courses/editCourses.js';
+import { DEFAULT_EVENTS, SELECTABLE_EVENTS } from '../events/index.js';
 import { ENV_PREFIX } from '../relay/config/options.js';
 import { address, projectKey } from '../relay/config/kinds.js';
 import { readIfThere } from '../relay/files.js';
@@ -29,12 +30,16 @@ const SETTINGS = {
   level: {
     value: 'LEVEL',
     meaning:
-      'What is collected: outcomes (no code, no error messages; the default), code, or full'
+      'How much of each event: outcomes (no code, no error messages; the default), code, or full'
+  },
+  events: {
+    value: 'LIST',
+    meaning: `Which events are collected: ${SELECTABLE_EVENTS.join(',')}; default (${DEFAULT_EVENTS.join(',')}); all. +NAME and -NAME change what is chosen: --events=+edit,-focus`
   },
   consent: {
     value: 'MODE',
     meaning:
-      'notice (the default: you tell students) or opt-in (nothing leaves before they agree)'
+      'notice (the default: students are told, and may stop) or opt-in (nothing leaves before they agree)'
   },
   identity: {
     value: 'MODE',
@@ -42,17 +47,20 @@ const SETTINGS = {
   },
   receiver: {
     value: 'TEXT',
-    meaning:
-      'Who receives the data, for clients that show a notice; the title by default'
+    meaning: 'Who receives the data, as the notice says; the title by default'
   },
   'retention-days': {
     value: 'DAYS',
     meaning:
-      'How long the data are kept, for clients that show a notice; 365 by default, or none'
+      'How long the data are kept, as the notice says; 365 by default, or none'
   },
   contact: {
     value: 'TEXT',
-    meaning: 'Whom students can ask, for clients that show a notice; or none'
+    meaning: 'Whom students can ask, as the notice says; or none'
+  },
+  'notice-text': {
+    value: 'TEXT',
+    meaning: "What the notice adds in the course's own words; or none"
   },
   'posthog-host': {
     value: 'URL',
@@ -89,6 +97,7 @@ export const courseAddCommand: Command = {
   examples: [
     'course add python-101 --title "Python 101"',
     'course add python-101 --title "Python 101" --level code --key-file python-101.key',
+    'course add python-101 --title "Python 101" --events start,end,cell,test --consent opt-in',
     'course add demo --title "Demo" --posthog off --json'
   ],
   async run(invocation) {
@@ -119,6 +128,7 @@ export const courseSetCommand: Command = {
   options: { ...SETTINGS, ...PLACE_OPTIONS, ...JSON_OPTION },
   examples: [
     'course set python-101 --level code',
+    'course set python-101 --events=+edit,-focus',
     'course set python-101 --posthog-host https://eu.i.posthog.com --posthog-key-env PYTHON_101_POSTHOG',
     'course set python-101 --contact "ada@example.org" --retention-days 180'
   ],
@@ -135,7 +145,7 @@ export const courseSetCommand: Command = {
     print(
       options['json'] === true
         ? JSON.stringify(shown(course))
-        : `Course ${course.id} is changed (version ${course.version}).`
+        : `Course ${course.id} is changed (version ${course.version}; students see version ${course.notice.version} of the notice).`
     );
   }
 };
@@ -195,11 +205,13 @@ function changesOf(options: Invocation['options']): CourseChanges {
   const notice = without({
     receiver: text('receiver'),
     retention_days: orNone(text('retention-days'), Number),
-    contact: orNone(text('contact'), String)
+    contact: orNone(text('contact'), String),
+    text: orNone(text('notice-text'), String)
   });
   return without({
     title: text('title'),
     level: text('level') as CourseChanges['level'],
+    events: text('events'),
     consent: text('consent') as CourseChanges['consent'],
     identity: text('identity'),
     posthog: postHogOf(text),

@@ -13,7 +13,7 @@ import type { TelemetryRecord } from '../events/types.js';
 import { Attempts } from './attempts.js';
 import { Columns } from './columns.js';
 import { momentOf, type Moment } from './moment.js';
-import { errorTypeOf, exerciseOf, payloadOf } from './payload.js';
+import { errorTypeOf, exerciseOf, isAttempt, payloadOf } from './payload.js';
 import { Session } from './session.js';
 import { UuidSet } from './uuidSet.js';
 
@@ -33,6 +33,12 @@ export interface ClassState {
   takeChange(now?: Date): Change | null;
 }
 
+/** Latest events of a student, ms since 1970; ends of sessions apart: servers stop idle kernels, too. */
+interface LastSeen {
+  work: number;
+  end: number;
+}
+
 interface StudentExercise {
   name: Pick<GridCell, 'student' | 'notebook' | 'exercise'>;
   attempts: Attempts;
@@ -44,7 +50,7 @@ export function createClassState(options: {
   title: string;
 }): ClassState {
   const seen = new UuidSet();
-  const students = new Map<string, number>();
+  const students = new Map<string, LastSeen>();
   const sessions = new Map<string, Session>();
   const grid = new Map<string, StudentExercise>();
   const columns = new Columns();
@@ -67,15 +73,26 @@ export function createClassState(options: {
     if (!student || !session || !notebook) {
       return; // Some other program's event: counted, and nobody's work.
     }
-    students.set(
-      student,
-      Math.max(students.get(student) ?? -Infinity, moment.seen)
-    );
+    noteStudent(student, record.event === 'end', moment);
     changed.students.add(student);
     addToSession({ session, student, notebook }, record, moment);
     if (record.event === 'test') {
       addResult({ student, notebook }, record, moment);
     }
+  }
+
+  function noteStudent(
+    student: string,
+    isEnd: boolean,
+    { seen }: Moment
+  ): void {
+    let last = students.get(student);
+    if (!last) {
+      last = { work: -Infinity, end: -Infinity };
+      students.set(student, last);
+    }
+    const kind = isEnd ? 'end' : 'work';
+    last[kind] = Math.max(last[kind], seen);
   }
 
   function addToSession(
@@ -100,7 +117,7 @@ export function createClassState(options: {
   ): void {
     const payload = payloadOf(record);
     const exercise = exerciseOf(payload);
-    if (exercise === null) {
+    if (exercise === null || !isAttempt(payload)) {
       return;
     }
     const name = { student, notebook, exercise };
@@ -131,10 +148,10 @@ export function createClassState(options: {
     };
   }
 
-  const studentRow = (student: string): StudentRow => ({
-    student,
-    lastAt: iso(students.get(student) ?? 0) ?? ''
-  });
+  const studentRow = (student: string): StudentRow => {
+    const { work, end } = students.get(student)!;
+    return { student, lastAt: iso(work > -Infinity ? work : end) ?? '' };
+  };
 
   return {
     apply,

@@ -18,3 +18,9 @@ export function exerciseOf(payload: Properties): string | null {
   const exercise = payload['ex'];
   return typeof exercise === 'string' && exercise !== '' ? exercise : null;
 }
+
+/** Whether a test's result says how the student's attempt went; one that was skipped or stopped does not. */
+export function isAttempt(payload: Properties): boolean {
+  const { status } = payload;
+  return status !== 'skipped' && status !== 'interrupted';
+}

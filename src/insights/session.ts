@@ -2,7 +2,7 @@
 import type { Properties, TelemetryRecord } from '../events/types.js';
 import type { SessionRow } from '../api/index.js';
 import { isAfter, type Moment } from './moment.js';
-import { errorTypeOf, exerciseOf, payloadOf } from './payload.js';
+import { errorTypeOf, exerciseOf, isAttempt, payloadOf } from './payload.js';
 
 /** The latest of its kind, whatever the order of arrival. */
 interface Latest<T> {
@@ -20,6 +20,10 @@ export class Session {
   /** Takes in one event of this session. The same event must not be added twice. */
   add(record: TelemetryRecord, moment: Moment): void {
     this._startedAt = Math.min(this._startedAt, moment.seen);
+    if (record.event === 'end') {
+      this._addEnd(moment);
+      return;
+    }
     this._lastAt = Math.max(this._lastAt, moment.seen);
     const payload = payloadOf(record);
     if (record.event === 'cell') {
@@ -33,7 +37,8 @@ export class Session {
     return {
       ...this._name,
       startedAt: new Date(this._startedAt).toISOString(),
-      lastAt: new Date(this._lastAt).toISOString(),
+      lastAt: new Date(this.lastAt).toISOString(),
+      endedAt: this._endedAt(),
       runs: this._runs,
       errors: this._errors,
       tests: this._tests,
@@ -43,15 +48,32 @@ export class Session {
     };
   }
 
-  /** Ms since 1970. */
+  /** Ms since 1970. An end is no sign of the student (servers stop idle kernels), so it counts only where nothing else is known. */
   get lastAt(): number {
-    return this._lastAt;
+    return this._lastAt > -Infinity ? this._lastAt : (this._end?.seen ?? 0);
+  }
+
+  /** The page and the kernel both tell the end of a session; the later one is when it was over. */
+  private _addEnd(moment: Moment): void {
+    if (isAfter(moment, this._end)) {
+      this._end = moment;
+    }
+  }
+
+  /** What is run or tested after an end shows that it was none. */
+  private _endedAt(): string | null {
+    return this._end !== null && this._end.at >= this._lastWorkAt
+      ? new Date(this._end.seen).toISOString()
+      : null;
   }
 
   private _addRun(payload: Properties, moment: Moment): void {
     const status = payload['status'];
     if (status === 'aborted') {
       return; // The kernel never saw it: the student chose nothing here.
+    }
+    if (status !== 'lost') {
+      this._lastWorkAt = Math.max(this._lastWorkAt, moment.at); // Lost ones end with the kernel.
     }
     this._runs += 1;
     this._errors += status === 'error' ? 1 : 0;
@@ -65,8 +87,9 @@ export class Session {
   }
 
   private _addTest(payload: Properties, moment: Moment): void {
+    this._lastWorkAt = Math.max(this._lastWorkAt, moment.at);
     const exercise = exerciseOf(payload);
-    if (exercise === null) {
+    if (exercise === null || !isAttempt(payload)) {
       return;
     }
     const ok = payload['ok'] === true;
@@ -95,6 +118,9 @@ export class Session {
 
   private _startedAt = Infinity;
   private _lastAt = -Infinity;
+  private _end: Moment | null = null;
+  /** Time of the latest run or test, by the event's own clock. */
+  private _lastWorkAt = -Infinity;
   private _runs = 0;
   private _errors = 0;
   private _tests = 0;

@@ -258,6 +258,9 @@ function reporter(logger: Logger): {
   const setAside = new Tally((what, count) =>
     logger.warn({ count }, `events set aside: ${what}`)
   );
+  const leftOut = new Tally((what, count) =>
+    logger.info({ count }, `events not collected: ${what}`)
+  );
   const states = new Map<string, string>();
   return {
     door({ id, path, status, ms, receipt, error }) {
@@ -273,6 +276,9 @@ function reporter(logger: Logger): {
       }
       for (const { code, field } of receipt?.rejected ?? []) {
         setAside.add(`${receipt!.course}, ${field} (${code})`);
+      }
+      for (const [event, count] of receipt?.notCollected ?? []) {
+        leftOut.add(`${receipt!.course}, ${event}`, count);
       }
       if (logger.isLevelEnabled('debug')) {
         logger.debug(
@@ -305,6 +311,7 @@ function reporter(logger: Logger): {
     flush() {
       refused.flush();
       setAside.flush();
+      leftOut.flush();
     }
   };
 }

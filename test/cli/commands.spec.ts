@@ -37,6 +37,15 @@ async function ok(...argv: string[]): Promise<string> {
   return outcome.out;
 }
 
+const DEFAULTS = [
+  'start',
+  'end',
+  'cell',
+  'test',
+  'notebook',
+  'kernel',
+  'focus'
+];
 const KEY = /nbt_[0-9A-Za-z]{32}/;
 
 describe('courses and keys', () => {
@@ -62,7 +71,14 @@ describe('courses and keys', () => {
       level: 'outcomes',
       consent: 'notice',
       identity: 'names',
-      notice: { receiver: '2026', retention_days: 365, contact: null },
+      events: DEFAULTS,
+      notice: {
+        version: 1,
+        receiver: '2026',
+        retention_days: 365,
+        contact: null,
+        text: null
+      },
       simulated: false,
       posthog: 'relay'
     });
@@ -110,6 +126,7 @@ describe('courses and keys', () => {
       await set(
         ...['--title', 'Other', '--consent', 'opt-in', '--receiver', 'Ada'],
         ...['--retention-days', '90', '--contact', 'ada@example.org'],
+        ...['--notice-text', 'Ask us anything.', '--events', 'cell, start'],
         ...['--simulated', 'yes', '--posthog', 'off']
       )
     ).toEqual({
@@ -119,10 +136,13 @@ describe('courses and keys', () => {
       level: 'code',
       consent: 'opt-in',
       identity: 'names',
+      events: ['start', 'cell'],
       notice: {
+        version: 2,
         receiver: 'Ada',
         retention_days: 90,
-        contact: 'ada@example.org'
+        contact: 'ada@example.org',
+        text: 'Ask us anything.'
       },
       simulated: true,
       posthog: 'off'
@@ -133,11 +153,19 @@ describe('courses and keys', () => {
         'none',
         '--contact',
         'none',
+        '--notice-text',
+        'none',
         '--simulated',
         'no'
       )
     ).toMatchObject({
-      notice: { receiver: 'Ada', retention_days: null, contact: null },
+      notice: {
+        version: 3,
+        receiver: 'Ada',
+        retention_days: null,
+        contact: null,
+        text: null
+      },
       simulated: false,
       version: 3
     });
@@ -158,6 +186,41 @@ describe('courses and keys', () => {
     );
     expect(secret).not.toContain('phc_test');
     expect(await set('--posthog', 'relay')).toMatchObject({ posthog: 'relay' });
+  });
+
+  it('events are listed, added and taken away', async () => {
+    await ok('course', 'add', 'demo', '--title', 'x', '--events', 'all');
+    const set = async (list: string): Promise<unknown> => {
+      const said = await ok(
+        'course',
+        'set',
+        'demo',
+        `--events=${list}`,
+        '--json'
+      );
+      return (JSON.parse(said) as { events: string[] }).events;
+    };
+    expect(await set('default')).toEqual(DEFAULTS);
+    expect(await set('+edit,-focus')).toEqual([
+      ...DEFAULTS.filter(name => name !== 'focus'),
+      'edit'
+    ]);
+    expect(await set('-edit')).not.toContain('edit');
+    expect(await set('all,-ai_suggestion,-ai_feature')).toEqual([
+      ...DEFAULTS,
+      'edit'
+    ]);
+    expect(await set(' test , cell')).toEqual(['cell', 'test']);
+  });
+
+  it('says which version of the notice students see', async () => {
+    await ok('course', 'add', 'demo', '--title', 'x');
+    expect(await ok('course', 'set', 'demo', '--title', 'y')).toContain(
+      'version 2; students see version 1 of the notice'
+    );
+    expect(await ok('course', 'set', 'demo', '--level', 'code')).toContain(
+      'version 3; students see version 2 of the notice'
+    );
   });
 
   it('a key is revoked by its id', async () => {
@@ -247,6 +310,30 @@ describe('what cannot be is said in a line, with what can', () => {
       ['course', 'add', 'demo', '--title', 'x', '--identity', 'pseudonyms'],
       1,
       'does not pretend to'
+    ],
+    [
+      'an event that is none',
+      ['course', 'add', 'demo', '--title', 'x', '--events', 'start,keys'],
+      1,
+      'expected names out of start, end, cell, test, notebook, kernel, focus, edit, ai_suggestion, ai_feature, or default, or all, with commas between them, got "keys" in "start,keys"'
+    ],
+    [
+      'no event at all',
+      ['course', 'add', 'demo', '--title', 'x', '--events', 'cell,-cell'],
+      1,
+      'expected at least one of start, end,'
+    ],
+    [
+      'a list that looks like an option',
+      ['course', 'set', 'demo', '--events', '-focus'],
+      2,
+      '--events=-XYZ'
+    ],
+    [
+      'a notice without end',
+      ['course', 'add', 'd', '--title', 'x', '--notice-text', 'x'.repeat(2001)],
+      1,
+      'notice.text: expected 1 to 2000 characters, got 2001'
     ],
     [
       'a simulation that may be',
@@ -358,6 +445,24 @@ describe('the documentation', () => {
     }
     const { code, err } = await cli(...outside);
     expect(code === 0 || /id of a key/.test(err)).toBe(true);
+  });
+
+  it('of the settings of a course names each, and no other', () => {
+    const configuration = readFileSync(
+      new URL('../../docs/configuration.md', import.meta.url),
+      'utf8'
+    );
+    const [, section] = /^## Settings of a course\n([\s\S]*)/m.exec(
+      configuration
+    )!;
+    const named = [...section!.matchAll(/^\| (`.*?)\|/gm)].flatMap(([, cell]) =>
+      [...cell!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name)
+    );
+    const { options } = COMMANDS.find(({ name }) => name === 'course set')!;
+    const settings = Object.keys(options).filter(
+      name => !['data', 'config', 'json'].includes(name)
+    );
+    expect(named.sort()).toEqual(settings.sort());
   });
 
   it('is summed up by the help of the program', async () => {

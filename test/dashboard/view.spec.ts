@@ -89,6 +89,7 @@ function session(id: string, lastAt: string): SessionRow {
     notebook: 'nb',
     startedAt: AT,
     lastAt,
+    endedAt: null,
     runs: 0,
     errors: 0,
     tests: 0,

@@ -20,10 +20,12 @@ const payloads = fc.oneof(
     payload: fc.record({
       ex: fc.constantFrom('a', 'b', 'c'),
       ok: fc.boolean(),
-      err: fc.constantFrom(null, 'AssertionError')
+      err: fc.constantFrom(null, 'AssertionError'),
+      status: fc.constantFrom(undefined, 'failed', 'skipped', 'interrupted')
     })
   }),
-  fc.constant({ event: 'start', payload: {} })
+  fc.constant({ event: 'start', payload: {} }),
+  fc.constant({ event: 'end', payload: { src: 'kernel' } })
 );
 
 /** Few students and few seconds, so that ties and meetings are the rule. */
@@ -75,6 +77,12 @@ it('counts attempts as a plain recount of the sorted results does', () => {
       const pairs = new Map<string, boolean[]>();
       const results = records
         .filter(each => each.event === 'test' && each.session !== null)
+        .filter(
+          each =>
+            !['skipped', 'interrupted'].includes(
+              each.payload['status' as never]
+            )
+        )
         .map(each => ({
           order: `${each.timestamp} ${each.uuid}`,
           ok: each.payload['ok' as never] as boolean,

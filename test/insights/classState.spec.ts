@@ -2,7 +2,7 @@
 import { createClassState } from '../../src/insights/index.js';
 import type { TelemetryRecord } from '../../src/events/types.js';
 import type { Snapshot } from '../../src/api/index.js';
-import { at, record, result, run, uuid } from './records.js';
+import { at, end, record, result, run, uuid } from './records.js';
 
 const NOW = new Date(at(3600));
 
@@ -51,6 +51,7 @@ describe('a session', () => {
         notebook: 'week1',
         startedAt: at(0),
         lastAt: at(31),
+        endedAt: null,
         runs: 4,
         errors: 2,
         tests: 2,
@@ -142,6 +143,65 @@ describe('a session', () => {
     expect(coverage).toMatchObject({ students: 2, sessions: 3 });
   });
 
+  it('may be begun by the page, before the kernel says anything', () => {
+    const { sessions } = fold([
+      run({ s: 40, n: 3 }),
+      record({ s: 2, n: 2, event: 'notebook', payload: { action: 'opened' } }),
+      record({ s: 1, n: 1, event: 'start', payload: { client: 'lab' } })
+    ]);
+    expect(sessions).toHaveLength(1);
+    expect(sessions[0]).toMatchObject({
+      startedAt: at(1),
+      lastAt: at(40),
+      endedAt: null,
+      runs: 1
+    });
+  });
+
+  it('is over at the later of its ends, which are no work of the student', () => {
+    const { sessions, students } = fold([
+      run({ s: 10, n: 1 }),
+      end({ s: 300, n: 3, src: 'kernel', reason: 'exit' }),
+      end({ s: 299, n: 2, reason: 'shutdown' })
+    ]);
+    expect(sessions[0]).toMatchObject({ lastAt: at(10), endedAt: at(300) });
+    expect(students).toEqual([{ student: 'ADA-LOVELACE', lastAt: at(10) }]);
+  });
+
+  it('goes on if something is run or tested after an end', () => {
+    const ended = [run({ s: 10, n: 1 }), end({ s: 20, n: 2 })];
+    const endedAt = (...more: TelemetryRecord[]): unknown =>
+      fold([...more, ...ended]).sessions[0]?.endedAt;
+    expect(endedAt(run({ s: 30, n: 3 }))).toBeNull();
+    expect(endedAt(result({ s: 30, n: 3, ex: 'add' }))).toBeNull();
+    expect(endedAt(run({ s: 30, n: 3 }), end({ s: 40, n: 4 }))).toBe(at(40));
+    // These come with the end, not after it.
+    expect(endedAt(run({ s: 21, n: 3, status: 'lost' }))).toBe(at(20));
+    expect(endedAt(run({ s: 21, n: 3, status: 'aborted' }))).toBe(at(20));
+    expect(endedAt(run({ s: 20, n: 3 }))).toBe(at(20));
+    expect(
+      endedAt(
+        record({
+          s: 21,
+          n: 3,
+          event: 'notebook',
+          payload: { action: 'closed' }
+        })
+      )
+    ).toBe(at(20));
+  });
+
+  it('of which only the end arrived was seen then', () => {
+    const { sessions, students } = fold([end({ s: 7, n: 1 })]);
+    expect(sessions[0]).toMatchObject({
+      startedAt: at(7),
+      lastAt: at(7),
+      endedAt: at(7),
+      runs: 0
+    });
+    expect(students).toEqual([{ student: 'ADA-LOVELACE', lastAt: at(7) }]);
+  });
+
   it('stands before those seen earlier; of one time, by key', () => {
     const { sessions } = fold([
       run({ s: 5, n: 1, sess: 'b' }),
@@ -173,6 +233,54 @@ describe('an exercise', () => {
         lastError: 'IndexError'
       }
     ]);
+  });
+
+  it('is not attempted by tests that were skipped or stopped', () => {
+    const skipped = result({ s: 1, n: 1, ex: 'add', status: 'skipped' });
+    const stopped = result({
+      s: 2,
+      n: 2,
+      ex: 'add',
+      status: 'interrupted',
+      err: 'KeyboardInterrupt'
+    });
+    const before = fold([skipped, stopped]);
+    expect(before.grid).toEqual([]);
+    expect(before.exercises).toEqual([]);
+    expect(before.sessions[0]).toMatchObject({
+      tests: 0,
+      passes: 0,
+      exercise: null,
+      lastError: null,
+      lastAt: at(2)
+    });
+
+    const { grid, exercises, sessions } = fold([
+      result({ s: 3, n: 3, ex: 'mean', err: 'ValueError', status: 'error' }),
+      skipped,
+      result({
+        s: 4,
+        n: 4,
+        ex: 'add',
+        err: 'AssertionError',
+        status: 'failed'
+      }),
+      stopped,
+      result({ s: 5, n: 5, ex: 'add', err: 'TimeoutError', status: 'timeout' }),
+      result({ s: 6, n: 6, ex: 'add', status: 'interrupted' }),
+      result({ s: 7, n: 7, ex: 'add', status: 'passed' }),
+      result({ s: 8, n: 8, ex: 'add', status: 'skipped' })
+    ]);
+    expect(exercises.map(({ name }) => name)).toEqual(['mean', 'add']);
+    expect(grid[0]).toMatchObject({
+      exercise: 'add',
+      state: 'passed',
+      attempts: 3, // at 4, 5 and 7
+      firstPassAt: at(7),
+      lastAt: at(7),
+      lastError: 'TimeoutError'
+    });
+    expect(sessions[0]).toMatchObject({ tests: 4, passes: 1, lastError: null });
   });
 
   it('takes a pass that arrives late for the first one it is', () => {

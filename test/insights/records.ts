@@ -45,16 +45,29 @@ export function record(given: Given): TelemetryRecord {
   };
 }
 
-/** A test's result: `err` makes it fail. */
+/** A test's result: `err` makes it fail, and any `status` but `passed` does too. */
 export function result(
-  given: Omit<Given, 'event' | 'payload'> & { ex: string; err?: string | null }
+  given: Omit<Given, 'event' | 'payload'> & {
+    ex: string;
+    err?: string | null;
+    status?: string;
+  }
 ): TelemetryRecord {
-  const ok = given.err === undefined;
+  const { ex, err, status } = given;
+  const ok = err === undefined && (status ?? 'passed') === 'passed';
   return record({
     ...given,
     event: 'test',
-    payload: { ex: given.ex, ok, err: given.err ?? null }
+    payload: { ex, ok, err: err ?? null, ...(status ? { status } : {}) }
   });
+}
+
+/** The end of a session, as `src` tells it. */
+export function end(
+  given: Omit<Given, 'event' | 'payload'> & { src?: string; reason?: string }
+): TelemetryRecord {
+  const { src = 'lab', reason = 'shutdown' } = given;
+  return record({ ...given, event: 'end', payload: { src, reason, made: 9 } });
 }
 
 /** A run of a cell: `ok`, or ended in `err`. */

@@ -68,7 +68,14 @@ it('gives clients the settings of their course, and 304 where they have them', a
     level: 'outcomes',
     consent: 'notice',
     identity: 'names',
-    notice: { receiver: 'Demo', retention_days: 365, contact: null }
+    events: ['start', 'end', 'cell', 'test', 'notebook', 'kernel', 'focus'],
+    notice: {
+      version: 1,
+      receiver: 'Demo',
+      retention_days: 365,
+      contact: null,
+      text: null
+    }
   });
   expect(first.headers.get('access-control-allow-origin')).toBe(
     'https://x.example'

@@ -70,7 +70,7 @@ export function Sessions(props: {
 
 function SessionLine({ row, at }: { row: SessionRow; at: number }) {
   const last = Date.parse(row.lastAt);
-  const active = at - last < ACTIVE_MS;
+  const active = row.endedAt === null && at - last < ACTIVE_MS;
   return (
     <tr class={active ? 'is-active' : undefined}>
       <th scope="row">
@@ -80,6 +80,7 @@ function SessionLine({ row, at }: { row: SessionRow; at: number }) {
       </th>
       <td>
         <time dateTime={row.lastAt}>{ago(last, at)}</time>
+        {row.endedAt !== null && <span class="quiet">, ended</span>}
       </td>
       <td>
         <Text value={row.exercise} />

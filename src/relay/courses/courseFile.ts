@@ -5,6 +5,7 @@ import {
   type EventName,
   type PrivacyLevel
 } from '../../events/index.js';
+import { EXPECTED_EVENTS, isEventList } from './eventList.js';
 
 /** Where a course's events go on to; `off`: to no PostHog at all. */
 export type CoursePostHog =
@@ -24,7 +25,7 @@ export interface Course {
   level: PrivacyLevel;
   consent: CourseSettings['consent'];
   identity: 'names';
-  /** What it collects; the default where the file does not say. */
+  /** What it collects; the default in files of earlier versions, which do not say. */
   events?: EventName[];
   notice: Pick<
     CourseSettings['notice'],
@@ -71,6 +72,8 @@ export class CourseFileError extends Error {
 export const COURSE_ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 export const LEVELS = ['outcomes', 'code', 'full'] as const;
 export const CONSENTS = ['notice', 'opt-in'] as const;
+/** Longest text of a notice, in characters. */
+export const MAX_NOTICE_CHARS = 2000;
 
 /** A new course with the defaults of every setting. */
 export function newCourse(id: string, title: string): Course {
@@ -80,9 +83,43 @@ export function newCourse(id: string, title: string): Course {
     level: 'outcomes',
     consent: 'notice',
     identity: 'names',
-    notice: { receiver: title, retention_days: 365, contact: null },
+    // Written down: a later version's default is not what these students were told.
+    events: [...DEFAULT_EVENTS],
+    notice: {
+      version: 1,
+      receiver: title,
+      retention_days: 365,
+      contact: null,
+      text: null
+    },
     version: 1
   };
+}
+
+/** The events of the contract that a course collects. */
+export function eventsOf(course: Course): readonly EventName[] {
+  return course.events ?? DEFAULT_EVENTS;
+}
+
+/**
+ * What a notice tells students, as text to compare: two courses with the same text tell them the
+ * same. Where events go to counts by the PostHog's address, not by its key.
+ */
+export function toldOf(course: Course): string {
+  const { level, consent, identity, notice, posthog } = course;
+  const { receiver, retention_days, contact, text = null } = notice;
+  const to = typeof posthog === 'object' ? posthog.host : (posthog ?? 'relay');
+  return JSON.stringify([
+    level,
+    consent,
+    identity,
+    [...eventsOf(course)].sort(),
+    receiver,
+    retention_days,
+    contact,
+    text,
+    to
+  ]);
 }
 
 /** The public part of a course's settings. */
@@ -95,7 +132,7 @@ export function publicSettings(course: Course): CourseSettings {
     level,
     consent,
     identity,
-    events: [...(course.events ?? DEFAULT_EVENTS)],
+    events: [...eventsOf(course)],
     notice: {
       version: notice.version ?? 1,
       receiver: notice.receiver,
@@ -176,17 +213,35 @@ export function problemOf(course: Course): string | null {
       course.identity
     );
   }
-  const { receiver, retention_days, contact } = course.notice ?? {};
+  if (course.events !== undefined && !isEventList(course.events)) {
+    return expected(
+      'events',
+      `a list out of ${EXPECTED_EVENTS}`,
+      course.events
+    );
+  }
+  const {
+    receiver,
+    retention_days,
+    contact,
+    version = 1,
+    text = null
+  } = course.notice ?? {};
   if (
     typeof receiver !== 'string' ||
     !(retention_days === null || isCount(retention_days)) ||
-    !(contact === null || typeof contact === 'string')
+    !(contact === null || typeof contact === 'string') ||
+    !isCount(version) ||
+    !(text === null || typeof text === 'string')
   ) {
     return expected(
       'notice',
-      '{receiver, retention_days, contact}',
+      '{version, receiver, retention_days, contact, text}',
       course.notice
     );
+  }
+  if (text !== null && (text.trim() === '' || text.length > MAX_NOTICE_CHARS)) {
+    return `notice.text: expected 1 to ${MAX_NOTICE_CHARS} characters, got ${text.length}`;
   }
   if (!isCount(course.version)) {
     return expected('version', 'a whole number from 1', course.version);

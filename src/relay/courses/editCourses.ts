@@ -1,14 +1,17 @@
 /** Changes of courses and keys, as the command line makes them; safe beside a running relay and each other. */
 import { updateJson } from '../files.js';
 import {
+  eventsOf,
   newCourse,
   parseCourseFile,
   problemOf,
+  toldOf,
   type Course,
   type CourseFile,
   type CoursePostHog,
   type CourseKey
 } from './courseFile.js';
+import { readEventList } from './eventList.js';
 import { hashSecret, mintKey, mintKeyId } from './keys.js';
 
 /** Raised for a change that cannot be made; the message says what to do instead. */
@@ -30,7 +33,9 @@ export type CourseChanges = Partial<
   posthog?: CoursePostHog | 'relay' | undefined;
   /** Checked, so that what cannot be done is refused by name. */
   identity?: string;
-  notice?: Partial<Course['notice']>;
+  /** As `readEventList` takes it. */
+  events?: string;
+  notice?: Partial<Omit<Course['notice'], 'version'>>;
 };
 
 /** A key that was just made; `secret` is nowhere else. */
@@ -63,7 +68,10 @@ export async function addCourse(
   return { course, ...made };
 }
 
-/** Changes a course's settings. A changed version tells clients to ask again. */
+/**
+ * Changes a course's settings. A changed version tells clients to take them over; the notice's
+ * version grows with them where it tells students something else now.
+ */
 export async function setCourse(
   file: string,
   id: string,
@@ -76,7 +84,16 @@ export async function setCourse(
     if (!old) {
       throw unknownCourse(id, content);
     }
-    course = { ...applied(old, changes), version: old.version + 1 };
+    const next = applied(old, changes);
+    const { version = 1 } = old.notice;
+    course = {
+      ...next,
+      notice: {
+        ...next.notice,
+        version: toldOf(next) === toldOf(old) ? version : version + 1
+      },
+      version: old.version + 1
+    };
     content.courses[index] = course;
   });
   return course!;
@@ -135,13 +152,14 @@ function edit(
 }
 
 function applied(course: Course, changes: CourseChanges): Course {
-  const { notice, ...rest } = changes;
+  const { notice, events, ...rest } = changes;
   const given = Object.fromEntries(
     Object.entries(rest).filter(([, value]) => value !== undefined)
   );
   const next = {
     ...course,
     ...given,
+    ...(events === undefined ? {} : { events: chosen(events, course) }),
     notice: { ...course.notice, ...notice }
   } as Course;
   if (changes.posthog === 'relay') {
@@ -152,6 +170,14 @@ function applied(course: Course, changes: CourseChanges): Course {
     throw new CourseError('invalid', `${problem}.`);
   }
   return next;
+}
+
+function chosen(list: string, course: Course): Course['events'] {
+  try {
+    return readEventList(list, eventsOf(course));
+  } catch (error) {
+    throw new CourseError('invalid', `${(error as RangeError).message}.`);
+  }
 }
 
 function makeKey(course: string, label?: string): MadeKey {

@@ -125,7 +125,8 @@ export function createDoor(
       } else {
         const receipt = await take(request, now());
         report.receipt = receipt;
-        if (receipt.kept + receipt.duplicates === 0) {
+        const left = sum(receipt.notCollected.values());
+        if (receipt.kept + receipt.duplicates + left === 0) {
           throw new RelayError(
             'no_valid_event',
             { count: receipt.rejected.length },
@@ -133,10 +134,11 @@ export function createDoor(
           );
         }
         const body =
-          receipt.rejected.length === 0
+          receipt.rejected.length + left === 0
             ? OK
             : JSON.stringify({
                 status: 'Ok',
+                ...(left > 0 ? { not_collected: left } : {}),
                 ...rejectedPart(receipt.rejected)
               });
         sendJson(response, 200, body, headers);
@@ -164,6 +166,14 @@ export function createDoor(
       onReport(report);
     }
   };
+}
+
+function sum(counts: Iterable<number>): number {
+  let total = 0;
+  for (const count of counts) {
+    total += count;
+  }
+  return total;
 }
 
 /** The client's clock in the query: PostHog's older browser clients send it in milliseconds as `_`. */

@@ -1,5 +1,10 @@
 /** Takes the events of one request in: judged, freed of what must not be kept, and durable before it returns. */
-import type { PrivacyLevel, WireEvent } from '../../events/index.js';
+import {
+  SELECTABLE_EVENTS,
+  type PrivacyLevel,
+  type WireEvent
+} from '../../events/index.js';
+import { eventsOf } from '../courses/courseFile.js';
 import type { CourseStore, KeyHolder } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
 import {
@@ -34,11 +39,13 @@ export interface Arrival {
   sentAt?: string | undefined;
 }
 
-/** What became of a request's events. Where none was kept and none known, all were rejected. */
+/** What became of a request's events: each is counted once, or named among the rejected. */
 export interface Receipt {
   course: string;
   kept: number;
   duplicates: number;
+  /** How many of each name the course does not collect. */
+  notCollected: ReadonlyMap<string, number>;
   rejected: Rejection[];
 }
 
@@ -49,11 +56,10 @@ export const MAX_NAMED = 1_000;
 /** Larger bodies are parsed only if a key of this relay stands in them. */
 const PARSE_UNSEEN_BYTES = 256 * 1024;
 
-/** Properties that a level reduces, as they stand in JSON. */
-const LEVELLED = ['code', 'err'].map(name => ({
-  name,
-  quoted: Buffer.from(`"${name}"`)
-}));
+/** Properties that a level reduces, and the names of events, as members stand in JSON. */
+const LEVELLED = ['code', 'err'].map(name => ({ name, member: member(name) }));
+const EVENT = member('event');
+const NONE: ReadonlyMap<string, number> = new Map();
 
 const ENVELOPE_MEMBERS = new Set([
   'api_key',
@@ -81,6 +87,7 @@ export async function takeIn(
   const { key, course } = authenticate(opened.envelope, parts.courses);
   const clock = clockOf(opened.envelope.sentAt ?? arrival.sentAt, receivedMs);
   const at = new Date(receivedMs).toISOString();
+  const events = eventsOf(course);
 
   const remembered: string[] = [];
   let judgement: Judgement;
@@ -89,6 +96,7 @@ export async function takeIn(
     judgement = judge(opened.envelope.events, {
       course: course.id,
       level: course.level,
+      events,
       clock,
       remember: uuid => {
         const isNew = parts.duplicates.add(course.id, uuid, receivedMs);
@@ -115,7 +123,10 @@ export async function takeIn(
         n: kept.length,
         ...(notes ? { notes } : {})
       };
-      const body = bodyToKeep(bytes, opened, judgement, course.level);
+      const body = bodyToKeep(bytes, opened, judgement, {
+        level: course.level,
+        all: events.length === SELECTABLE_EVENTS.length
+      });
       await parts.log.append(header, body);
     }
   } catch (error) {
@@ -123,7 +134,7 @@ export async function takeIn(
     throw refusal(error);
   }
 
-  const { setAside, duplicates, kept } = judgement;
+  const { setAside, duplicates, kept, notCollected = NONE } = judgement;
   try {
     await firstCopies;
     if (setAside.length > 0) {
@@ -135,7 +146,13 @@ export async function takeIn(
     throw new RelayError('log_unavailable', {}, {}, { cause: error });
   }
   const rejected = setAside.map(({ raw: _raw, expected: _e, ...rest }) => rest);
-  return { course: course.id, kept: kept.length, duplicates, rejected };
+  return {
+    course: course.id,
+    kept: kept.length,
+    duplicates,
+    notCollected,
+    rejected
+  };
 }
 
 /** What an answer says of rejected events; nothing where there are none. */
@@ -230,17 +247,21 @@ function authenticate(
 
 /**
  * The bytes as received, keys overwritten, where they say no more than what is kept; else the
- * kept events written again, which costs as much as parsing did.
+ * kept events written again, which costs as much as parsing did. Events that the course does not
+ * collect may stand in the bytes unseen, behind a second list of events.
+ *
+ * @param all whether the course collects all events of the contract.
  */
 function bodyToKeep(
   bytes: Buffer,
   { usual }: Opened,
   { kept, rewrite }: Judgement,
-  level: PrivacyLevel
+  { level, all }: { level: PrivacyLevel; all: boolean }
 ): Buffer {
   const asReceived =
     !rewrite &&
     (level === 'full' || (usual && !hidesContent(bytes, kept))) &&
+    (all || countOf(EVENT, bytes) <= kept.length) &&
     !hidesText(bytes) &&
     blankKeys(bytes) > 0;
   if (asReceived) {
@@ -256,19 +277,26 @@ function bodyToKeep(
  * that is there twice, parsing shows the last one only.
  */
 function hidesContent(bytes: Buffer, kept: readonly WireEvent[]): boolean {
-  return LEVELLED.some(({ name, quoted }) => {
+  return LEVELLED.some(({ name, member }) => {
     const shown = kept.filter(({ properties }) =>
       Object.hasOwn(properties, name)
     );
-    return countOf(quoted, bytes) > shown.length;
+    return countOf(member, bytes) > shown.length;
   });
 }
 
-function countOf(text: Buffer, bytes: Buffer): number {
+const QUOTE = 0x22;
+
+/** What to look for to find a member: without the first quote, of which JSON is so full that it takes three times as long. */
+function member(name: string): Buffer {
+  return Buffer.from(`${name}"`);
+}
+
+function countOf(member: Buffer, bytes: Buffer): number {
   let count = 0;
-  for (let at = bytes.indexOf(text); at >= 0;) {
-    count += 1;
-    at = bytes.indexOf(text, at + text.length);
+  for (let at = bytes.indexOf(member); at >= 0;) {
+    count += bytes[at - 1] === QUOTE ? 1 : 0;
+    at = bytes.indexOf(member, at + member.length);
   }
   return count;
 }

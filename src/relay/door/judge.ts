@@ -3,6 +3,7 @@ import { v5 } from 'uuid';
 import {
   applyLevel,
   ID_NAMESPACE,
+  isCollected,
   validateWireEvent,
   type PrivacyLevel,
   type Problem,
@@ -37,6 +38,8 @@ export interface Judgement {
   notes: Record<number, EventNote> | undefined;
   setAside: SetAside[];
   duplicates: number;
+  /** How many events, by name, are not kept because the course does not collect them. */
+  notCollected: Map<string, number> | undefined;
   /** Whether the kept events differ from what the received bytes say. */
   rewrite: boolean;
 }
@@ -45,6 +48,8 @@ export interface Judgement {
 export interface Rules {
   course: string;
   level: PrivacyLevel;
+  /** Events of the contract that the course collects. */
+  events: readonly string[];
   clock: Clock;
   /** Remembers an id; false if it is known already. */
   remember: (uuid: string) => boolean;
@@ -78,11 +83,19 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
     notes: undefined,
     setAside: [],
     duplicates: 0,
+    notCollected: undefined,
     rewrite: false
   };
   for (let index = 0; index < events.length; index += 1) {
     const raw = events[index];
     const event = normalizeEvent(raw);
+    // Before anything is found wrong with it: the dead letters are a disk, too.
+    if (isLeftOut(event, rules.events)) {
+      const counts = (result.notCollected ??= new Map<string, number>());
+      counts.set(event.event, (counts.get(event.event) ?? 0) + 1);
+      result.rewrite = true;
+      continue;
+    }
     const problem = problemOf(event);
     if (problem) {
       result.setAside.push(setAside(index, raw, event, problem));
@@ -106,6 +119,17 @@ export function bodyOf(events: readonly WireEvent[]): Buffer {
     })
   );
   return Buffer.from(JSON.stringify({ batch: plain }));
+}
+
+function isLeftOut(
+  event: unknown,
+  events: readonly string[]
+): event is { event: string } {
+  return (
+    isObject(event) &&
+    typeof event['event'] === 'string' &&
+    !isCollected(event['event'], events)
+  );
 }
 
 function keep(

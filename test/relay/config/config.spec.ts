@@ -175,7 +175,8 @@ describe('docs/configuration.md', () => {
     new URL('../../../docs/configuration.md', import.meta.url),
     'utf8'
   );
-  const rows = [...docs.matchAll(/^\| `([a-z-]+)` +\| (.*) \|$/gm)].map(
+  const [, options] = /^## Options\n([\s\S]*?)^## /m.exec(docs)!;
+  const rows = [...options!.matchAll(/^\| `([a-z-]+)` +\| (.*) \|$/gm)].map(
     ([, name, rest]) => ({
       name: name!,
       cells: rest!.split('|').map(cell => cell.trim())

@@ -10,7 +10,11 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CourseFileError } from '../../../src/relay/courses/courseFile.js';
+import {
+  CourseFileError,
+  publicSettings,
+  type Course
+} from '../../../src/relay/courses/courseFile.js';
 import {
   openCourseStore,
   type CourseStore
@@ -20,7 +24,8 @@ import {
   addKey,
   CourseError,
   revokeKey,
-  setCourse
+  setCourse,
+  type CourseChanges
 } from '../../../src/relay/courses/editCourses.js';
 import { isKey, mintKey } from '../../../src/relay/courses/keys.js';
 import { waitFor } from '../../support/waitFor.js';
@@ -37,6 +42,17 @@ beforeEach(async () => {
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
+
+/** A course as the first version wrote it. */
+const OLD = {
+  id: 'old',
+  title: 'Old',
+  level: 'code',
+  consent: 'notice',
+  identity: 'names',
+  notice: { receiver: 'Old', retention_days: 365, contact: null },
+  version: 4
+} as const;
 
 const open = (): CourseStore =>
   openCourseStore(file, error => problems.push(error.message));
@@ -126,6 +142,26 @@ it.each([
     }),
     'does not pretend to'
   ],
+  ...(
+    [
+      [
+        'an event that is none',
+        { events: ['cell', 'keys'] },
+        'events: expected'
+      ],
+      ['an event twice', { events: ['cell', 'cell'] }, 'events: expected'],
+      ['no event', { events: [] }, 'events: expected'],
+      ['events that are text', { events: 'all' }, 'events: expected'],
+      ['a notice of version 0', { notice: { version: 0 } }, 'notice: expected'],
+      ['a notice of numbers', { notice: { text: 7 } }, 'notice: expected'],
+      ['an empty notice', { notice: { text: ' ' } }, 'notice.text: expected']
+    ] as const
+  ).map(([what, settings, said]): [string, string, string] => {
+    const course = { ...OLD, ...settings, notice: OLD.notice };
+    const notice = 'notice' in settings ? settings.notice : {};
+    Object.assign(course, { notice: { ...OLD.notice, ...notice } });
+    return [what, JSON.stringify({ courses: [course], keys: [] }), said];
+  }),
   [
     'a key without its hash',
     JSON.stringify({ courses: [], keys: [{ id: 'k', course: 'a' }] }),
@@ -135,6 +171,73 @@ it.each([
   await writeFile(file, text);
   expect(open).toThrow(CourseFileError);
   expect(open).toThrow(said);
+});
+
+it('a course of the first version collects the default, and its notice is the first', async () => {
+  await writeFile(file, JSON.stringify({ courses: [OLD], keys: [] }));
+  const settings = publicSettings(open().course('old')!);
+  expect(settings.events).toEqual([
+    'start',
+    'end',
+    'cell',
+    'test',
+    'notebook',
+    'kernel',
+    'focus'
+  ]);
+  expect(settings.notice).toMatchObject({ version: 1, text: null });
+  const same = await setCourse(file, 'old', { events: 'default' });
+  expect(same).toMatchObject({ version: 5, notice: { version: 1 } });
+  const more = await setCourse(file, 'old', { events: '+edit' });
+  expect(more).toMatchObject({ version: 6, notice: { version: 2 } });
+});
+
+describe('the version of the notice', () => {
+  const own = { host: 'https://eu.i.posthog.com', apiKeyEnv: 'DEMO_KEY' };
+  const after = async (
+    changes: CourseChanges,
+    from: CourseChanges = {}
+  ): Promise<Course['notice']['version']> => {
+    await addCourse(file, 'demo', { title: 'Demo', ...from });
+    const { version, notice } = await setCourse(file, 'demo', changes);
+    expect(version).toBe(2);
+    return notice.version;
+  };
+
+  it.each<[string, CourseChanges]>([
+    ['level', { level: 'code' }],
+    ['events', { events: '-focus' }],
+    ['consent', { consent: 'opt-in' }],
+    ['receiver', { notice: { receiver: 'The school' } }],
+    ['retention', { notice: { retention_days: 30 } }],
+    ['retention without end', { notice: { retention_days: null } }],
+    ['contact', { notice: { contact: 'Ada' } }],
+    ['text', { notice: { text: 'Ask us.' } }],
+    ['PostHog left out', { posthog: 'off' }],
+    ['a PostHog of its own', { posthog: own }]
+  ])('grows with another %s', async (_what, changes) => {
+    expect(await after(changes)).toBe(2);
+  });
+
+  it.each<[string, CourseChanges, CourseChanges]>([
+    ['title', { title: 'Another' }, {}],
+    ['whether it is simulated', { simulated: true }, {}],
+    [
+      'key of the same PostHog',
+      { posthog: { ...own, apiKeyEnv: 'B' } },
+      { posthog: own }
+    ],
+    ['spelling of the same events', { events: 'focus,default' }, {}],
+    ['word for what it was', { level: 'outcomes', posthog: 'relay' }, {}]
+  ])('stays with another %s', async (_what, changes, from) => {
+    expect(await after(changes, from)).toBe(1);
+  });
+
+  it('never goes back', async () => {
+    expect(await after({ level: 'code' })).toBe(2);
+    const back = await setCourse(file, 'demo', { level: 'outcomes' });
+    expect(back.notice.version).toBe(3);
+  });
 });
 
 it('changes made at the same time are all there in the end', async () => {

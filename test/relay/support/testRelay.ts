@@ -59,10 +59,12 @@ export interface Answer {
 
 export async function startTestRelay({
   level = 'outcomes',
+  events,
   flags = {},
   parts = {}
 }: {
   level?: CourseChanges['level'];
+  events?: CourseChanges['events'];
   flags?: Record<string, string>;
   parts?: RelayParts;
 } = {}): Promise<TestRelay> {
@@ -80,7 +82,8 @@ export async function startTestRelay({
   );
   const { secret } = await addCourse(paths.courses, 'demo', {
     title: 'Demo',
-    ...(level ? { level } : {})
+    ...(level ? { level } : {}),
+    ...(events === undefined ? {} : { events })
   });
   const { config } = resolveConfig({
     flags: { data: folder, port: '0', ...flags },
