@@ -59,9 +59,16 @@ describe('the packed package', () => {
         .filter(path => path.startsWith('lib/'))
         .map(path => path.split('/')[1])
     );
-    expect([...rooms].sort()).toEqual(
-      ['api', 'cli', 'dashboard', 'events', 'insights', 'relay', 'sinks'].sort()
-    );
+    expect([...rooms].sort()).toEqual([
+      'api',
+      'cli',
+      'dashboard',
+      'events',
+      'insights',
+      'notebooks',
+      'relay',
+      'sinks'
+    ]);
     const others = files().filter(path => !/^(lib|schema)\//.test(path));
     expect(others.sort()).toEqual(
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].sort()
@@ -113,7 +120,8 @@ describe('installed into an empty folder', () => {
 
   it.each([
     ['ipynb-telemetry', 'validateEvent'],
-    ['ipynb-telemetry/relay', undefined]
+    ['ipynb-telemetry/relay', undefined],
+    ['ipynb-telemetry/notebooks', 'insertSetupCell']
   ])('can be imported as %s', async name => {
     const said = await mustCall(
       process.execPath,

@@ -18,9 +18,10 @@ const ARROWS = {
   events: [],
   api: ['events'],
   insights: ['events', 'api'],
+  notebooks: ['events'],
   sinks: ['events', 'api', 'insights'],
   relay: ['events', 'api', 'insights', 'sinks'],
-  cli: ['events', 'api', 'insights', 'sinks', 'relay'],
+  cli: ['events', 'api', 'insights', 'notebooks', 'sinks', 'relay'],
   lab: ['events'],
   dashboard: ['events', 'api']
 };
