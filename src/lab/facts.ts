@@ -1,5 +1,8 @@
 /** Reads kernel messages: what one of them says about a run, in plain data. */
 
+import { exerciseIn } from './identity.js';
+import type { TestStatus, WireEvent } from '../events/types.js';
+
 /** MIME type of the hello that `setup_telemetry` displays. */
 export const HELLO_MIME = 'application/vnd.ipynb-telemetry.v1+json';
 
@@ -25,6 +28,8 @@ export interface Reply {
   /** Error name, `ValueError`. */
   ename: string | null;
   evalue: string | null;
+  /** Where the error came from, one text a frame. */
+  traceback: readonly string[];
   /** Execution count. */
   count: number | null;
   /** Kernel time in milliseconds by the kernel's own clock; null where it does not tell. */
@@ -35,6 +40,8 @@ export interface Reply {
 export interface TestResult {
   ex: string;
   ok: boolean;
+  /** How it ended; null where an older kernel package does not tell. */
+  status: TestStatus | null;
   try: number;
   ms: number | null;
   errType: string | null;
@@ -44,15 +51,22 @@ export interface TestResult {
   cellId: string | null;
 }
 
+/** A cell as it stands when its run is asked for. */
+export interface RequestedCell {
+  /** The notebook format's cell id. */
+  cell: string | null;
+  /** Exercise out of the cell's metadata. */
+  exercise: string | null;
+  /** Source; the cell may be edited while it runs. */
+  code: string;
+  tags: readonly string[];
+  /** What the cell's metadata says of a test: its name, or that it is one. */
+  test: string | true | null;
+}
+
 /** What one message tells. `run` is the `msg_id` of the execute_request it belongs to. */
 export type Fact =
-  | {
-      kind: 'requested';
-      run: string;
-      cell: string | null;
-      exercise: string | null;
-      code: string;
-    }
+  | ({ kind: 'requested'; run: string } & RequestedCell)
   | {
       kind: 'began';
       run: string;
@@ -71,7 +85,12 @@ export type Fact =
       cellId: string;
       code: string | null;
     }
-  | { kind: 'test'; comm: string; run: string; test: TestResult };
+  | { kind: 'test'; comm: string; run: string; test: TestResult }
+  | { kind: 'sent'; comm: string; events: WireEvent[] }
+  /** The server found the kernel dead. */
+  | { kind: 'died' }
+  /** The kernel says good-bye: somebody restarted it or shut it down. */
+  | { kind: 'leaves'; restart: boolean };
 
 /** The part of a kernel message that is read here. */
 export interface MessageLike {
@@ -98,6 +117,13 @@ export function readMessage(
   }
   const parent = bag(msg.parent_header);
   const run = text(parent['msg_id']);
+  const state = msg.header.msg_type === 'status' && content['execution_state'];
+  if (state === 'restarting' || state === 'dead') {
+    return { kind: 'died' }; // Only the server says so, and only where nobody asked for it.
+  }
+  if (msg.header.msg_type === 'shutdown_reply' && msg.channel === 'iopub') {
+    return { kind: 'leaves', restart: content['restart'] === true };
+  }
   if (run === null) {
     return null;
   }
@@ -114,9 +140,7 @@ export function readMessage(
     case 'execute_reply':
       return { kind: 'replied', run, reply: readReply(msg, content) };
     case 'status':
-      return content['execution_state'] === 'idle'
-        ? { kind: 'idle', run }
-        : null;
+      return state === 'idle' ? { kind: 'idle', run } : null;
     case 'display_data': {
       const hello = readHello(bag(content['data'])[HELLO_MIME]);
       return hello && { kind: 'hello', run, own, hello };
@@ -160,10 +184,25 @@ function readRequest(msg: MessageLike, content: Bag): Fact | null {
   return {
     kind: 'requested',
     run: msg.header.msg_id,
-    cell,
     // JupyterLab sends the cell's whole metadata along.
-    exercise: text(bag(metadata['ipynb_telemetry'])['exercise']),
-    code
+    ...readCell(cell, code, metadata)
+  };
+}
+
+/** A cell by its id, source and metadata. */
+export function readCell(
+  cell: string,
+  code: string,
+  metadata: unknown
+): RequestedCell {
+  const ours = bag(bag(metadata)['ipynb_telemetry']);
+  const tags = bag(metadata)['tags'];
+  return {
+    cell,
+    code,
+    exercise: exerciseIn(ours),
+    tags: Array.isArray(tags) ? tags.filter(tag => text(tag) !== null) : [],
+    test: ours['test'] === true || text(ours['test']) || null
   };
 }
 
@@ -176,9 +215,32 @@ function readReply(msg: MessageLike, content: Bag): Reply {
     status: status === 'ok' ? 'ok' : status === 'error' ? 'error' : 'aborted',
     ename: text(content['ename']),
     evalue: text(content['evalue']),
+    traceback: Array.isArray(content['traceback'])
+      ? (content['traceback'] as string[])
+      : [],
     count: whole(content['execution_count']),
     ms: ms >= 0 ? ms : null
   };
+}
+
+/** Every status of the contract: a new one does not compile until it stands here. */
+const STATUSES: Record<string, TestStatus> = {
+  passed: 'passed',
+  failed: 'failed',
+  error: 'error',
+  timeout: 'timeout',
+  skipped: 'skipped',
+  interrupted: 'interrupted'
+} satisfies { [S in TestStatus]: S };
+
+function isWireEvent(value: unknown): value is WireEvent {
+  const event = bag(value);
+  return (
+    text(event['event']) !== null &&
+    text(event['distinct_id']) !== null &&
+    typeof event['properties'] === 'object' &&
+    event['properties'] !== null
+  );
 }
 
 function readCommMessage(content: Bag, parent: string): Fact | null {
@@ -199,6 +261,12 @@ function readCommMessage(content: Bag, parent: string): Fact | null {
       ? null
       : { kind: 'label', comm, run, cellId, code: text(data['code']) };
   }
+  if (data['kind'] === 'sent') {
+    const events: unknown = data['events'];
+    return Array.isArray(events)
+      ? { kind: 'sent', comm, events: events.filter(isWireEvent) }
+      : null;
+  }
   const ex = text(data['ex']);
   if (data['kind'] !== 'test' || !ex || typeof data['ok'] !== 'boolean') {
     return null;
@@ -210,6 +278,7 @@ function readCommMessage(content: Bag, parent: string): Fact | null {
     test: {
       ex,
       ok: data['ok'],
+      status: STATUSES[text(data['status']) ?? ''] ?? null,
       try: whole(data['try']) ?? 1,
       ms: typeof data['ms'] === 'number' ? data['ms'] : null,
       errType: text(data['err_type']),

@@ -15,10 +15,11 @@ import type {
   WireEvent
 } from '../events/types.js';
 import { eventId } from '../events/ids.js';
-import { HELLO_MIME, readHello } from './facts.js';
+import { FollowedNotebook } from './followed.js';
 import { guarded } from './guard.js';
 import type { Consent, Counts, KeyValueStorage, MadeEvent } from './made.js';
-import { KernelWatch } from './watch.js';
+import { SessionMemory } from './sessionMemory.js';
+import type { Sessions } from './sessions.js';
 
 /** JupyterLab's signals of runs: `NotebookActions`, handed in so that this module loads without it. */
 export interface ExecutionSignals {
@@ -68,17 +69,24 @@ export interface Followed {
   session: SessionContext | null;
 }
 
+/** Notebooks that were closed before it was known whose they are. */
+const MAX_UNSETTLED = 20;
+
 /** All open notebooks. */
 export class Notebooks implements IDisposable {
   constructor(options: NotebooksOptions) {
     this._options = options;
-    const { tracker } = options;
+    this._memory = new SessionMemory(options.persisted);
+    const { tracker, actions } = options;
     tracker.forEach(panel => this._onAdded(tracker, panel));
     tracker.widgetAdded.connect(this._onAdded, this);
     tracker.currentChanged.connect(this._onCurrentChanged, this);
+    // Once for the page: they tell of all notebooks.
+    actions.executionScheduled.connect(this._onScheduled, this);
+    actions.executed.connect(this._onExecuted, this);
   }
 
-  /** A session began or ended, or another notebook has the focus. */
+  /** A session began, changed or ended, or another notebook has the focus. */
   get changed(): ISignal<this, void> {
     return this._changed;
   }
@@ -90,22 +98,32 @@ export class Notebooks implements IDisposable {
   /** The session of the notebook that has the focus. */
   get currentSession(): SessionContext | null {
     const panel = this._options.tracker.currentWidget;
-    const watch = panel && this._watches.get(panel.sessionContext);
-    return watch?.recording.session ?? null;
+    return (panel && this._find(panel)?.sessions.current) ?? null;
   }
 
-  /** All open notebooks. */
+  /** All open notebooks, one entry a view. */
   get followed(): readonly Followed[] {
-    return this._panels.map(panel => {
-      const session =
-        this._watches.get(panel.sessionContext)?.recording.session ?? null;
-      return { panel, recorded: session !== null, session };
-    });
+    return [...this._notebooks.values()].flatMap(({ views, sessions }) =>
+      views.map(panel => ({
+        panel,
+        recorded: sessions.recorded,
+        session: sessions.current
+      }))
+    );
   }
 
   /** The course, its policy or what the student wants became known, or changed. */
   refresh(): void {
-    this._changed.emit();
+    guarded('what is recorded', () => {
+      for (const notebook of this._notebooks.values()) {
+        notebook.refresh();
+      }
+      for (const sessions of this._unsettled) {
+        sessions.settle();
+      }
+      this._unsettled = this._unsettled.filter(({ unsettled }) => unsettled);
+      this._changed.emit();
+    });
   }
 
   /** The student became known: what waited for a name has one now. */
@@ -114,7 +132,13 @@ export class Notebooks implements IDisposable {
   }
 
   /** The student's decision that is in force, for the kernel packages of all notebooks. */
-  consent(_decision: Consent): void {
+  consent(decision: Consent): void {
+    guarded('telling the decision', () => {
+      this._consent = decision;
+      for (const notebook of this._notebooks.values()) {
+        notebook.consented();
+      }
+    });
     this.refresh();
   }
 
@@ -128,26 +152,15 @@ export class Notebooks implements IDisposable {
     properties: Properties
   ): boolean {
     const of = panel ?? this._options.tracker.currentWidget;
-    const context =
-      of && this._watches.get(of.sessionContext)?.recording.session;
-    if (!context || !this._options.keeps()) {
-      return false;
-    }
-    this._options.made({
-      name,
-      context,
-      uuid: eventId(),
-      at: new Date(),
-      properties
-    });
-    return true;
+    const event = { name, uuid: eventId(), at: new Date(), properties };
+    return (of && this._find(of)?.sessions.add(event)) ?? false;
   }
 
   /** Tells each kernel package which of its session's events arrived. */
   acknowledge(
     events: readonly { uuid: string; properties: Record<string, unknown> }[]
   ): void {
-    for (const { recording } of this._watches.values()) {
+    for (const { recording } of this._notebooks.values()) {
       const sess = recording.session?.sess;
       recording.acknowledge(
         events
@@ -159,7 +172,7 @@ export class Notebooks implements IDisposable {
 
   /** The page goes away, or reports nothing: the kernel packages report by themselves from here on. */
   detach(): void {
-    for (const { recording } of this._watches.values()) {
+    for (const { recording } of this._notebooks.values()) {
       recording.detach();
     }
   }
@@ -169,81 +182,90 @@ export class Notebooks implements IDisposable {
       return;
     }
     this._isDisposed = true;
-    for (const watch of this._watches.values()) {
-      watch.dispose();
+    for (const context of [...this._notebooks.keys()]) {
+      this._onClosed(context);
     }
-    this._watches.clear();
     Signal.clearData(this);
   }
 
   private _onAdded(_sender: INotebookTracker, panel: NotebookPanel): void {
     guarded('following a notebook', () => {
       const { sessionContext } = panel;
-      this._panels.push(panel);
-      panel.disposed.connect(this._onPanelClosed, this);
+      const known = this._notebooks.get(sessionContext);
       // A second view of a notebook shares the first one's session.
-      if (this._watches.has(sessionContext)) {
+      if (known) {
+        known.addView(panel);
         return;
       }
-      const watch = new KernelWatch(sessionContext, {
-        made: this._options.made,
-        reports: this._options.reports,
-        later: this._options.later,
-        sessionChanged: () => this._changed.emit()
+      const notebook = new FollowedNotebook(panel, {
+        ...this._options,
+        memory: this._memory,
+        consent: () => this._consent,
+        changed: () => this._changed.emit()
       });
-      this._watches.set(sessionContext, watch);
+      this._notebooks.set(sessionContext, notebook);
       sessionContext.disposed.connect(this._onClosed, this);
-      return this._reattach(panel, watch);
     });
   }
 
-  private _onPanelClosed(sender: NotebookPanel): void {
-    this._panels = this._panels.filter(panel => panel !== sender);
-  }
-
-  private _onClosed(sender: ISessionContext): void {
-    this._watches.get(sender)?.dispose();
-    this._watches.delete(sender);
+  private _onClosed(context: ISessionContext): void {
+    const notebook = this._notebooks.get(context);
+    this._notebooks.delete(context);
+    context.disposed.disconnect(this._onClosed, this);
+    notebook?.dispose();
+    if (notebook?.sessions.unsettled) {
+      this._unsettled.push(notebook.sessions);
+      this._unsettled.splice(0, this._unsettled.length - MAX_UNSETTLED);
+    }
   }
 
   private _onCurrentChanged(): void {
-    this._changed.emit();
+    guarded('a change of notebook', () => {
+      const panel = this._options.tracker.currentWidget;
+      for (const notebook of this._notebooks.values()) {
+        if (panel === null || !notebook.views.includes(panel)) {
+          notebook.leave();
+        }
+      }
+      this._changed.emit();
+    });
   }
 
-  /** After a reload the kernel may still be in the session that the saved output speaks of. */
-  private async _reattach(
-    panel: NotebookPanel,
-    watch: KernelWatch
-  ): Promise<void> {
-    await Promise.all([panel.context.ready, panel.sessionContext.ready]);
-    if (!watch.isDisposed && !panel.isDisposed && hasHello(panel)) {
-      watch.recording.reattach();
+  private _onScheduled(
+    _sender: unknown,
+    { notebook, cell }: { notebook: Notebook; cell: Cell }
+  ): void {
+    guarded('a run', () => this._of(notebook)?.scheduled(cell));
+  }
+
+  private _onExecuted(
+    _sender: unknown,
+    args: { notebook: Notebook; cell: Cell; success: boolean }
+  ): void {
+    guarded('the end of a run', () =>
+      this._of(args.notebook)?.executed(args.cell, args.success)
+    );
+  }
+
+  private _find(panel: NotebookPanel): FollowedNotebook | undefined {
+    return this._notebooks.get(panel.sessionContext);
+  }
+
+  private _of(content: Notebook): FollowedNotebook | undefined {
+    for (const notebook of this._notebooks.values()) {
+      if (notebook.views.some(panel => panel.content === content)) {
+        return notebook;
+      }
     }
+    return undefined;
   }
 
   private _options: NotebooksOptions;
-  private _panels: NotebookPanel[] = [];
-  private _watches = new Map<ISessionContext, KernelWatch>();
+  private _memory: SessionMemory;
+  private _consent: Consent | null = null;
+  private _notebooks = new Map<ISessionContext, FollowedNotebook>();
+  /** Sessions of closed notebooks that wait to learn who the student is. */
+  private _unsettled: Sessions[] = [];
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
-}
-
-/** Whether the notebook's saved outputs hold a hello of the kernel package. */
-function hasHello(panel: NotebookPanel): boolean {
-  for (const cell of panel.content.model?.sharedModel.cells ?? []) {
-    if (cell.cell_type !== 'code') {
-      continue;
-    }
-    for (const output of (cell as ISharedCodeCell).getOutputs()) {
-      const data = (output as { data?: Record<string, unknown> }).data;
-      if (data && readHello(data[HELLO_MIME])) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-interface ISharedCodeCell {
-  getOutputs(): readonly object[];
 }

@@ -1,17 +1,19 @@
-/** One kernel's session as a page sees it: kernel messages in, `cell` and `test` events out. */
-import { cellRunId, testResultId } from '../events/ids.js';
-import type { Properties, SessionContext } from '../events/types.js';
-import type { Fact, Hello, Reply, TestResult } from './facts.js';
-import type { MadeEvent } from './made.js';
+/** One notebook's runs as a page sees them: kernel messages in, `cell`, `test` and `kernel` events out. */
+import { v5 } from 'uuid';
+import { cellRunId, eventId, ID_NAMESPACE } from '../events/ids.js';
+import type { Properties, SessionContext, WireEvent } from '../events/types.js';
+import type { Fact, Hello, Reply } from './facts.js';
+import type { Consent } from './made.js';
+import type { EndReason } from './ownSession.js';
+import { remember, Results } from './results.js';
 import {
-  countLines,
-  errorText,
+  cellEvent,
   outcomeOf,
   RunTable,
   type Run,
   type RunOutcome
 } from './runs.js';
-import { VERSION } from './version.js';
+import type { Sessions } from './sessions.js';
 
 /** The page's line to the kernel package. */
 export interface Channel {
@@ -23,12 +25,18 @@ export interface Channel {
 
 /** What a recording needs of the page around it. */
 export interface RecordingHost {
-  /** Takes an event for delivery. */
-  made(event: MadeEvent): void;
+  /** Whose the events are. */
+  sessions: Sessions;
   /** Opens a comm to the kernel package; null where that is impossible. */
   openChannel(): Channel | null;
-  /** The session began, changed or ended. */
-  sessionChanged(): void;
+  /** The exercise of a cell whose metadata declares `declared`. */
+  exerciseOf(cell: string, declared: string | null): string | null;
+  /** A cell of this page was handed to the kernel. */
+  requested(cell: string, code: string): void;
+  /** The student's decision that is in force; null where there is none. */
+  consent(): Consent | null;
+  /** The kernel package delivered these by itself. */
+  sentByKernel(events: readonly WireEvent[]): void;
   /** Wall clock, milliseconds since the epoch. */
   now(): number;
   /** Monotonic clock in milliseconds. */
@@ -37,38 +45,58 @@ export interface RecordingHost {
   later(ms: number, action: () => void): () => void;
 }
 
+/** What somebody or something does to a kernel. */
+export type KernelAction = 'restarted' | 'interrupted' | 'died';
+
 /**
  * How long a run waits for the kernel's idle after its reply. Labels and test results
  * come before the idle, on another socket than the reply.
  */
 export const IDLE_WAIT_MS = 1000;
 
-/** Requests, and test results, that are remembered; a result may come long after its run. */
-const MAX_REMEMBERED = 1000;
-
-/** What happens in one kernel connection of this page. */
+/** What happens in the kernels that a notebook has, one after the other. */
 export class Recording {
   constructor(host: RecordingHost) {
     this._host = host;
+    this.results = new Results(host.sessions);
   }
+
+  /** Test results of this notebook. */
+  readonly results: Results;
 
   /** The session the kernel package announced; null before it did and after it ended. */
   get session(): SessionContext | null {
-    return this._session;
+    return this._host.sessions.announced;
+  }
+
+  /** Whether a run of that cell is under way that this page asked for. */
+  isRunning(cell: string): boolean {
+    for (const run of this._runs.all()) {
+      if (run.cell === cell) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Number of the run with that execution count, if another client asked for it. */
+  numberOf(count: number | null): number | null {
+    return (count === null ? undefined : this._numbers.get(count)) ?? null;
   }
 
   /** Takes in what a message told. */
   receive(fact: Fact): void {
     switch (fact.kind) {
-      case 'requested':
-        remember(this._requested, fact.run);
-        this._runs.open({
-          id: fact.run,
-          cell: fact.cell,
-          exercise: fact.exercise,
-          code: fact.code
-        });
+      case 'requested': {
+        const { kind: _, run, ...cell } = fact;
+        remember(this._requested, run);
+        if (cell.cell !== null) {
+          this._host.requested(cell.cell, cell.code);
+          cell.exercise = this._host.exerciseOf(cell.cell, cell.exercise);
+        }
+        this._runs.open({ ...cell, id: run });
         break;
+      }
       case 'began':
         this._began(fact.run, fact.code, fact.count);
         break;
@@ -79,7 +107,9 @@ export class Recording {
         this._idle(fact.run);
         break;
       case 'hello':
-        this._hello(fact.run, fact.own, fact.hello);
+        if (fact.own) {
+          this.announced(fact.hello, fact.run);
+        }
         break;
       case 'welcome':
         this._welcome(fact.comm, fact.hello);
@@ -90,23 +120,58 @@ export class Recording {
       case 'test':
         // Another page's run is that page's to report.
         if (this._requested.has(fact.run) && this._isOurs(fact.comm)) {
-          this._test(fact.run, fact.test);
+          const run = this._runs.get(fact.run);
+          this.results.told(fact.run, fact.test, run, this._now());
         }
         break;
+      case 'sent':
+        if (this._isOurs(fact.comm)) {
+          this._host.sentByKernel(fact.events);
+        }
+        break;
+      case 'died':
+      case 'leaves':
+        break; // For whoever watches the kernel.
     }
   }
 
   /** Asks a kernel that was there before this page for its session. */
   reattach(): void {
-    if (this._session === null && this._channel === null) {
+    if (this.session === null && this._channel === null) {
       this._channel = this._host.openChannel();
     }
+  }
+
+  /**
+   * The kernel package began a session.
+   *
+   * @param id the run that it was begun in, if this page asked for it.
+   */
+  announced(hello: Hello, id: string | null): void {
+    this._comm = hello.comm;
+    if (this._host.sessions.announce(hello)) {
+      // Whatever ran before has no number in this session.
+      for (const run of this._runs.all()) {
+        run.number = run.id === id ? 1 : null;
+      }
+      // An earlier session's line is the kernel's to close.
+      this._channel = null;
+    }
+    this._channel ??= this._host.openChannel();
   }
 
   /** Tells the kernel package which events arrived, so that it lets go of its own copies. */
   acknowledge(uuids: readonly string[]): void {
     if (uuids.length > 0) {
       this._channel?.send({ kind: 'ack', uuids: [...uuids] });
+    }
+  }
+
+  /** Tells the kernel package what the student decided. */
+  tellConsent(): void {
+    const decision = this._host.consent();
+    if (decision !== null) {
+      this._channel?.send({ kind: 'consent', ...decision });
     }
   }
 
@@ -117,34 +182,39 @@ export class Recording {
     }
   }
 
-  /** The kernel is restarting or gone: no open run will be answered, and the session is over. */
-  kernelGone(): void {
+  /**
+   * The kernel is restarting or gone: no open run will be answered, and the session is over.
+   *
+   * @param action what is to be told of the kernel, if anything.
+   */
+  kernelGone(reason: EndReason, action: KernelAction | null): void {
     this._cancelWaits();
     for (const run of this._runs.closeAll()) {
       this._report(run, outcomeOf(run));
     }
+    if (action !== null) {
+      this._tellKernel(action, this.session?.sess ?? null);
+    }
     this._channel = null;
-    this._end();
+    this._comm = null;
+    this._numbers.clear();
+    this._host.sessions.kernelGone(reason);
   }
 
   /**
    * This page stops watching while the kernel goes on. The kernel package reports how
-   * the open runs end; where it does not listen they are lost.
+   * the open runs end; where there is none they are lost.
    */
   leave(): void {
-    if (this._channel === null) {
-      this.kernelGone();
-      return;
-    }
     this._cancelWaits();
     for (const run of this._runs.closeAll()) {
-      if (run.reply !== null) {
+      if (run.reply !== null || this.session === null) {
         this._report(run, outcomeOf(run));
       }
     }
-    this._channel.close();
-    this._channel = null;
-    this._end();
+    this.detach();
+    this._comm = null;
+    this._host.sessions.close();
   }
 
   /** The page is being hidden for good: let the kernel package report by itself from here on. */
@@ -155,13 +225,14 @@ export class Recording {
 
   private _began(id: string, code: string, count: number | null): void {
     // The kernel numbers all runs, also those of a second tab or a console.
-    const number =
-      this._session !== null && code.trim() !== '' ? ++this._runCount : null;
+    const number = code.trim() === '' ? null : this._host.sessions.nextRun();
     const run = this._runs.get(id);
     if (run) {
       run.number = number;
       run.count = count;
       run.beganAt = this._host.ticks();
+    } else if (number !== null && count !== null) {
+      this._numbers.set(count, number);
     }
   }
 
@@ -173,6 +244,10 @@ export class Recording {
     run.reply = reply;
     run.pageMs = run.beganAt === null ? null : this._host.ticks() - run.beganAt;
     run.count = reply.count ?? run.count;
+    if (reply.status === 'error' && reply.ename === 'KeyboardInterrupt') {
+      // What else waited is aborted: one interrupt has one such reply.
+      this._tellKernel('interrupted', id);
+    }
     if (this._idleBeforeReply.delete(id)) {
       this._finish(id);
     } else {
@@ -201,32 +276,11 @@ export class Recording {
     }
   }
 
-  private _hello(id: string, own: boolean, hello: Hello): void {
-    if (!own) {
-      return;
-    }
-    // An earlier session's line is the kernel's to close.
-    this._begin(hello);
-    // The setup's own run is the first of its session.
-    this._runCount = 1;
-    const run = this._runs.get(id);
-    if (run) {
-      run.number = 1;
-    }
-    this._channel = this._host.openChannel();
-    this._host.sessionChanged();
-  }
-
   private _welcome(comm: string, hello: Hello): void {
-    if (this._channel?.id !== comm) {
-      return;
-    }
-    if (this._session?.sess !== hello.sess) {
-      this._begin(hello);
-      this._runCount = hello.runs ?? 0;
-      this._host.sessionChanged();
-    } else {
-      this._runCount = Math.max(this._runCount, hello.runs ?? 0);
+    if (this._channel?.id === comm) {
+      this._comm = hello.comm ?? this._comm;
+      this._host.sessions.announce(hello);
+      this.tellConsent();
     }
   }
 
@@ -242,74 +296,29 @@ export class Recording {
     }
   }
 
-  private _test(id: string, test: TestResult): void {
-    const session = this._session;
-    const uuid = testResultId(id, test.ex, test.ordinal);
-    if (session === null || this._seenTests.has(uuid)) {
-      return;
-    }
-    remember(this._seenTests, uuid);
-    const run = this._runs.get(id);
-    this._host.made({
-      name: 'test',
-      context: session,
-      uuid,
-      at: new Date(this._host.now()),
-      properties: {
-        ex: test.ex,
-        ok: test.ok,
-        try: test.try,
-        ms: test.ms === null ? null : Math.round(test.ms),
-        err: test.errType === null ? null : errorText(test.errType, test.err),
-        cell_id: test.cellId ?? (run ? cellIdOf(run) : null)
-      }
-    });
-  }
-
-  /** Makes the `cell` event of a run that ended. Runs outside a session are nobody's. */
+  /** Makes the events of a run that ended. */
   private _report(run: Run, outcome: RunOutcome): void {
+    const { sessions } = this._host;
     this._idleBeforeReply.delete(run.id);
-    const session = this._session;
-    if (session === null) {
-      return;
-    }
-    const reached = outcome.status !== 'aborted';
-    this._host.made({
-      name: 'cell',
-      context: session,
-      uuid: cellRunId(run.id),
-      at: new Date(this._host.now()),
-      properties: {
-        cell_id: cellIdOf(run),
-        cell_num: reached ? run.number : null,
-        code: run.label?.code || run.code,
-        status: outcome.status,
-        ms: outcome.ms,
-        err: outcome.err,
-        count: reached ? run.count : null,
-        lines: countLines(run.code),
-        nb_cell: run.cell
-      }
+    const at = this._now();
+    const traceback = run.reply?.traceback ?? [];
+    this.results.ended(run.id, { run, outcome, traceback, at });
+    sessions.add(cellEvent(cellRunId(run.id), run, outcome, at));
+    sessions.runEnded();
+  }
+
+  /** @param once of what there is only one such event, told by whichever tab; null if unknown. */
+  private _tellKernel(action: KernelAction, once: string | null): void {
+    this._host.sessions.add({
+      name: 'kernel',
+      uuid: once ? v5(`${once}/kernel/${action}`, ID_NAMESPACE) : eventId(),
+      at: this._now(),
+      properties: { action }
     });
   }
 
-  private _begin(hello: Hello): void {
-    this._comm = hello.comm;
-    this._session = {
-      nb: hello.nb,
-      sess: hello.sess,
-      student: hello.student,
-      v: VERSION,
-      src: 'lab'
-    };
-  }
-
-  private _end(): void {
-    this._comm = null;
-    if (this._session !== null) {
-      this._session = null;
-      this._host.sessionChanged();
-    }
+  private _now(): Date {
+    return new Date(this._host.now());
   }
 
   private _isOurs(comm: string): boolean {
@@ -325,30 +334,14 @@ export class Recording {
   }
 
   private _host: RecordingHost;
-  private _session: SessionContext | null = null;
-  /** Runs of the session that the kernel took up, whoever asked for them. */
-  private _runCount = 0;
   private _runs = new RunTable();
   private _waits = new Map<string, () => void>();
   private _idleBeforeReply = new Set<string>();
   /** Runs that this page asked for, those that ended included. */
   private _requested = new Set<string>();
-  private _seenTests = new Set<string>();
+  /** Numbers, by execution count, of runs that other clients asked for. */
+  private _numbers = new Map<number, number>();
   private _channel: Channel | null = null;
   /** Comm id that the hello named for labels and results. */
   private _comm: string | null = null;
-}
-
-/** What `_cell` said, else the exercise, else the notebook format's id. */
-function cellIdOf(run: Run): string | null {
-  return run.label?.cellId ?? run.exercise ?? run.cell;
-}
-
-/** Adds to a set that forgets its oldest. */
-function remember(set: Set<string>, value: string): void {
-  set.add(value);
-  if (set.size > MAX_REMEMBERED) {
-    const [oldest] = set;
-    set.delete(oldest as string);
-  }
 }

@@ -1,17 +1,12 @@
 /** The runs that are under way in one kernel, and what becomes of each. */
 import type { CellStatus } from '../events/types.js';
-import type { Reply } from './facts.js';
+import type { Reply, RequestedCell } from './facts.js';
+import type { LooseEvent } from './made.js';
 
 /** One execute_request of this page, from the moment it leaves. */
-export interface Run {
+export interface Run extends RequestedCell {
   /** `msg_id` of the request. */
   id: string;
-  /** The notebook format's cell id. */
-  cell: string | null;
-  /** Exercise out of the cell's metadata. */
-  exercise: string | null;
-  /** Source as it was sent; the cell may be edited while it runs. */
-  code: string;
   /** What `_cell` called it. */
   label: { cellId: string; code: string | null } | null;
   /** Number within the session; null until the kernel takes it up. */
@@ -40,7 +35,7 @@ export class RunTable {
   }
 
   /** A request left. */
-  open(request: Pick<Run, 'id' | 'cell' | 'exercise' | 'code'>): void {
+  open(request: RequestedCell & { id: string }): void {
     this._runs.set(request.id, {
       ...request,
       label: null,
@@ -50,6 +45,11 @@ export class RunTable {
       reply: null,
       pageMs: null
     });
+  }
+
+  /** The runs that are under way, in the order they were requested. */
+  all(): Iterable<Run> {
+    return this._runs.values();
   }
 
   /** Takes a run out of the table. */
@@ -102,4 +102,37 @@ export function errorText(type: string, message: string | null): string {
 /** Number of source lines, as the kernel package counts them. */
 export function countLines(code: string): number {
   return code.split('\n').length;
+}
+
+/** What `_cell` said, else the exercise, else the notebook format's id. */
+export function cellIdOf(
+  run: Pick<Run, 'label' | 'exercise' | 'cell'>
+): string | null {
+  return run.label?.cellId ?? run.exercise ?? run.cell;
+}
+
+/** The `cell` event of a run that ended. */
+export function cellEvent(
+  uuid: string,
+  run: Omit<Run, 'id'>,
+  outcome: RunOutcome,
+  at: Date
+): LooseEvent {
+  const reached = outcome.status !== 'aborted';
+  return {
+    name: 'cell',
+    uuid,
+    at,
+    properties: {
+      cell_id: cellIdOf(run),
+      cell_num: reached ? run.number : null,
+      code: run.label?.code || run.code,
+      status: outcome.status,
+      ms: outcome.ms,
+      err: outcome.err,
+      count: reached ? run.count : null,
+      lines: countLines(run.code),
+      nb_cell: run.cell
+    }
+  };
 }

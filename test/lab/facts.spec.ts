@@ -22,7 +22,9 @@ describe('a request', () => {
       run: 'r1',
       cell: 'c1',
       exercise: 'loops',
-      code: 'x = 1'
+      code: 'x = 1',
+      tags: [],
+      test: null
     });
   });
 
@@ -50,7 +52,14 @@ describe('a reply', () => {
     expect(received(m.ok('r1', 3))).toEqual({
       kind: 'replied',
       run: 'r1',
-      reply: { status: 'ok', ename: null, evalue: null, count: 3, ms: 1500 }
+      reply: {
+        status: 'ok',
+        ename: null,
+        evalue: null,
+        traceback: [],
+        count: 3,
+        ms: 1500
+      }
     });
   });
 
@@ -104,7 +113,66 @@ describe('a hello', () => {
   });
 });
 
+describe('marks of a test', () => {
+  it('are read from tags and metadata, whatever else is there', () => {
+    const read = (metadata: object) =>
+      sent(m.request('r1', 'x', { cellId: 'c1', ...metadata }));
+    expect(
+      read({ tags: ['test:mean', 7], ipynb_telemetry: { test: true } })
+    ).toMatchObject({ tags: ['test:mean'], test: true });
+    expect(read({ ipynb_telemetry: { test: 'mean' } })).toMatchObject({
+      tags: [],
+      test: 'mean'
+    });
+    expect(
+      read({ tags: 'test:mean', ipynb_telemetry: { test: '', exercise: '' } })
+    ).toMatchObject({ tags: [], test: null, exercise: null });
+  });
+});
+
+describe('the end of a kernel', () => {
+  const status = (execution_state: string) => ({
+    ...m.idle('r1'),
+    parent_header: {},
+    content: { execution_state }
+  });
+
+  it('is told by the server, or by the kernel itself on its way out', () => {
+    expect(received(status('restarting'))).toEqual({ kind: 'died' });
+    expect(received(status('dead'))).toEqual({ kind: 'died' });
+    expect(received(status('starting'))).toBeNull();
+    expect(received(m.goodbye(true))).toEqual({
+      kind: 'leaves',
+      restart: true
+    });
+  });
+
+  it('is not told by the answer on the control channel', () => {
+    expect(received({ ...m.goodbye(true), channel: 'control' })).toBeNull();
+  });
+});
+
 describe('a comm message', () => {
+  it('gives what the kernel package delivered by itself, as far as it is whole', () => {
+    const event = { event: 'cell', distinct_id: 'A', properties: { nb: 'x' } };
+    expect(
+      received(
+        m.comm('c', 'r1', { kind: 'sent', events: [event, null, { event: 1 }] })
+      )
+    ).toEqual({ kind: 'sent', comm: 'c', events: [event] });
+    expect(
+      received(m.comm('c', 'r1', { kind: 'sent', events: 'x' }))
+    ).toBeNull();
+  });
+
+  it('has no status where the kernel package names one that nobody knows', () => {
+    expect(
+      received(
+        m.comm('c', 'r1', { kind: 'test', ex: 'a', ok: true, status: 'fine' })
+      )
+    ).toMatchObject({ test: { status: null, try: 1, ordinal: 1 } });
+  });
+
   it('gives labels and test results', () => {
     expect(
       received(m.comm('c', 'r1', { kind: 'label', cell_id: 'a', code: 'b' }))
@@ -117,6 +185,7 @@ describe('a comm message', () => {
           ok: false,
           try: 2,
           ms: 4,
+          status: 'failed',
           err_type: 'AssertionError',
           err: 'no',
           ordinal: 1,
@@ -130,6 +199,7 @@ describe('a comm message', () => {
       test: {
         ex: 'sum',
         ok: false,
+        status: 'failed',
         try: 2,
         ms: 4,
         errType: 'AssertionError',

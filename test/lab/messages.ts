@@ -108,3 +108,13 @@ export const comm = (
   data: object,
   session = CLIENT
 ): MessageLike => message('comm_msg', 'iopub', { comm_id, data }, run, session);
+
+/** What a kernel says on its way out. */
+export const goodbye = (restart: boolean): MessageLike =>
+  message(
+    'shutdown_reply',
+    'iopub',
+    { status: 'ok', restart },
+    'kernel-request',
+    'server'
+  );

@@ -1,85 +1,11 @@
 /** One kernel's session: which runs and tests become events, with which properties. */
-import { cellRunId, testResultId } from '../../src/events/ids.js';
-import { readMessage, type MessageLike } from '../../src/lab/facts.js';
-import type { MadeEvent } from '../../src/lab/made.js';
-import {
-  IDLE_WAIT_MS,
-  Recording,
-  type Channel
-} from '../../src/lab/recording.js';
+import { cellRunId, sessionEndId, testResultId } from '../../src/events/ids.js';
+import { IDLE_WAIT_MS } from '../../src/lab/recording.js';
 import { VERSION } from '../../src/lab/version.js';
 import * as m from './messages.js';
+import { RecordedPage } from './recordedPage.js';
 
-/** A recording with a scripted page around it. */
-function page() {
-  const made: MadeEvent[] = [];
-  const sent: { id: string; data: Record<string, unknown> }[] = [];
-  const closed: string[] = [];
-  const timers = new Map<number, { due: number; action: () => void }>();
-  let sessions = 0;
-  let channels = 0;
-  let ticks = 0;
-  const recording: Recording = new Recording({
-    made: event => made.push(event),
-    openChannel: (): Channel => {
-      const id = `comm-${++channels}`;
-      return {
-        id,
-        send: data => sent.push({ id, data }),
-        close: () => {
-          closed.push(id);
-          recording.channelClosed(id);
-        }
-      };
-    },
-    sessionChanged: () => (sessions += 1),
-    now: () => Date.UTC(2026, 10, 21, 9, 30) + ticks,
-    ticks: () => ticks,
-    later: (ms, action) => {
-      const key = Math.random();
-      timers.set(key, { due: ticks + ms, action });
-      return () => timers.delete(key);
-    }
-  });
-  const take = (direction: 'send' | 'recv', messages: MessageLike[]) => {
-    for (const msg of messages) {
-      const fact = readMessage(direction, msg, m.CLIENT);
-      if (fact) {
-        recording.receive(fact);
-      }
-    }
-  };
-  return {
-    recording,
-    made,
-    sent,
-    closed,
-    timers,
-    sessions: () => sessions,
-    request: (...messages: MessageLike[]) => take('send', messages),
-    receive: (...messages: MessageLike[]) => take('recv', messages),
-    pass(ms: number) {
-      ticks += ms;
-      for (const [key, { due, action }] of [...timers]) {
-        if (due <= ticks) {
-          timers.delete(key);
-          action();
-        }
-      }
-    },
-    cells: () =>
-      made
-        .filter(event => event.name === 'cell')
-        .map(event => event.properties),
-    /** A setup run, so that a session is there. */
-    setup(run = 'setup') {
-      take('send', [m.request(run, 'setup_telemetry("intro")')]);
-      take('recv', [m.input(run, 1), m.hello(run), m.ok(run, 1), m.idle(run)]);
-      made.length = 0;
-      sessions = 0;
-    }
-  };
-}
+const page = () => new RecordedPage();
 
 describe('a session', () => {
   it('begins with the hello; the setup cell is its first run', () => {
@@ -94,7 +20,13 @@ describe('a session', () => {
       v: VERSION,
       src: 'lab'
     });
-    expect(p.made).toEqual([
+    // What ran before has no number in this session.
+    expect(p.made[0]).toMatchObject({
+      context: p.recording.session,
+      uuid: cellRunId('r0'),
+      properties: { cell_num: null, count: 1 }
+    });
+    expect(p.made.slice(1)).toEqual([
       {
         name: 'cell',
         context: p.recording.session,
@@ -113,7 +45,7 @@ describe('a session', () => {
         }
       }
     ]);
-    expect(p.sessions()).toBe(1);
+    expect(p.changes).toBe(1);
   });
 
   it('is not taken from a run of another tab', () => {
@@ -133,6 +65,12 @@ describe('a session', () => {
       m.idle('r2')
     );
     expect(p.made).toMatchObject([
+      {
+        name: 'end',
+        context: { sess: 'aB3dE5gH' },
+        uuid: sessionEndId('aB3dE5gH', 'lab'),
+        properties: { reason: 'setup' }
+      },
       { context: { sess: 'second22' }, properties: { cell_num: 1 } }
     ]);
     // The kernel package has closed the first session's line by itself.
@@ -143,21 +81,28 @@ describe('a session', () => {
     ]);
   });
 
-  it('ends with the kernel: open runs are lost, later ones are nobody’s', () => {
+  it('ends with the kernel, once: open runs are lost, later ones are of another session', () => {
     const p = page();
     p.setup();
     p.request(m.request('r2', 'while True: pass'), m.request('r3', 'x'));
     p.receive(m.input('r2', 2));
-    p.recording.kernelGone();
-    p.recording.kernelGone();
+    p.gone('shutdown');
+    p.gone('shutdown');
     p.request(m.request('r4', 'x'));
     p.receive(m.input('r4', 1), m.ok('r4', 1), m.idle('r4'));
     expect(p.recording.session).toBeNull();
-    expect(p.cells()).toMatchObject([
+    expect(p.of('cell')).toMatchObject([
       { status: 'lost', cell_num: 2, ms: null, err: null, count: 2 },
-      { status: 'lost', cell_num: null, ms: null, err: null, count: null }
+      { status: 'lost', cell_num: null, ms: null, err: null, count: null },
+      { status: 'ok', cell_num: 1, count: 1 }
     ]);
-    expect(p.sessions()).toBe(1);
+    expect(p.made.at(-1)!.context).toMatchObject({
+      sess: p.sessions.current!.sess,
+      student: 'JOHN-DOE'
+    });
+    expect(p.of('end')).toEqual([
+      { reason: 'shutdown', made: 2, delivered: 0, dropped: 0 }
+    ]);
     expect(p.closed).toEqual([]);
   });
 });
@@ -186,7 +131,7 @@ describe('a run', () => {
       m.idle('d')
     );
     p.receive(m.aborted('e'), m.idle('e'));
-    expect(p.cells()).toMatchObject([
+    expect(p.of('cell')).toMatchObject([
       { status: 'ok', err: null, cell_num: 2, count: 2 },
       {
         status: 'error',
@@ -217,7 +162,7 @@ describe('a run', () => {
       m.reply('a', { status: 'ok', execution_count: 2 }, {}),
       m.idle('a')
     );
-    expect(p.cells()).toMatchObject([{ ms: 70 }]);
+    expect(p.of('cell')).toMatchObject([{ ms: 70 }]);
   });
 
   it('waits for the idle, since labels come on another socket than the reply', () => {
@@ -230,7 +175,7 @@ describe('a run', () => {
       m.comm('comm-1', 'a', { kind: 'label', cell_id: 'q1', code: 'x = ?' }),
       m.idle('a')
     );
-    expect(p.cells()).toMatchObject([
+    expect(p.of('cell')).toMatchObject([
       { cell_id: 'q1', code: 'x = ?', nb_cell: 'cell-a' }
     ]);
     expect(p.timers.size).toBe(0);
@@ -244,7 +189,7 @@ describe('a run', () => {
     p.pass(IDLE_WAIT_MS);
     p.receive(m.idle('a'));
     p.receive(m.input('b', 3), m.idle('b'), m.ok('b', 3));
-    expect(p.cells()).toHaveLength(2);
+    expect(p.of('cell')).toHaveLength(2);
   });
 
   it('counts once, whatever arrives twice', () => {
@@ -259,7 +204,7 @@ describe('a run', () => {
       m.idle('a'),
       m.ok('a', 2)
     );
-    expect(p.cells()).toHaveLength(1);
+    expect(p.of('cell')).toHaveLength(1);
   });
 
   it('is numbered as the kernel numbers: runs of other tabs and consoles count', () => {
@@ -269,7 +214,7 @@ describe('a run', () => {
     p.receive(m.input('blank', 3, ' ', 'other-tab'));
     p.request(m.request('a', 'x'));
     p.receive(m.input('a', 3), m.ok('a', 3), m.idle('a'));
-    expect(p.cells()).toMatchObject([{ cell_num: 3 }]);
+    expect(p.of('cell')).toMatchObject([{ cell_num: 3 }]);
   });
 
   it('is named by the label, else by the exercise, else by the format’s id', () => {
@@ -283,7 +228,7 @@ describe('a run', () => {
       m.ok('b', 3),
       m.idle('b')
     );
-    expect(p.cells()).toMatchObject([
+    expect(p.of('cell')).toMatchObject([
       { cell_id: 'loops', nb_cell: 'c7' },
       { cell_id: 'q1', nb_cell: 'c7', code: 'x' }
     ]);
@@ -395,11 +340,11 @@ describe('the line to the kernel', () => {
     p.receive(m.comm('comm-1', 'open', { ...m.HELLO, runs: 6, nonce: 'n' }));
     p.request(m.request('a', 'x'));
     p.receive(m.input('a', 7), m.ok('a', 7), m.idle('a'));
-    expect(p.cells()).toMatchObject([{ cell_num: 7 }]);
-    expect(p.sessions()).toBe(1);
+    expect(p.of('cell')).toMatchObject([{ cell_num: 7 }]);
+    expect(p.changes).toBe(1);
   });
 
-  it('is refused by a kernel that was restarted: no session, no events', () => {
+  it('is refused by a kernel that was restarted: no session, nothing told', () => {
     const p = page();
     p.recording.reattach();
     p.recording.channelClosed('comm-1');
@@ -415,18 +360,17 @@ describe('the line to the kernel', () => {
     p.request(m.request('a', 'long'), m.request('b', 'x'));
     p.receive(m.input('a', 2), m.ok('a', 2));
     p.recording.leave();
-    expect(p.cells()).toMatchObject([{ status: 'ok', cell_num: 2 }]);
+    expect(p.of('cell')).toMatchObject([{ status: 'ok', cell_num: 2 }]);
     expect(p.closed).toEqual(['comm-1']);
     expect(p.recording.session).toBeNull();
   });
 
-  it('is missing: a page that leaves reports its open runs as lost', () => {
-    const p = page();
-    p.setup();
-    p.recording.channelClosed('comm-1');
+  it('was never there: a page that leaves has lost its open runs', () => {
+    const p = new RecordedPage({ student: 'JOHN-DOE', hasSetup: false });
     p.request(m.request('a', 'long'));
     p.recording.leave();
-    expect(p.cells()).toMatchObject([{ status: 'lost' }]);
+    expect(p.of('cell')).toMatchObject([{ status: 'lost' }]);
+    expect(p.of('end')).toMatchObject([{ reason: 'closed' }]);
   });
 
   it('is closed by detach, and runs go on being reported', () => {
@@ -438,6 +382,6 @@ describe('the line to the kernel', () => {
     p.receive(m.input('a', 2), m.ok('a', 2), m.idle('a'));
     expect(p.closed).toEqual(['comm-1']);
     expect(p.sent).toEqual([]);
-    expect(p.cells()).toHaveLength(1);
+    expect(p.of('cell')).toHaveLength(1);
   });
 });

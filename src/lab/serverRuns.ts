@@ -1,0 +1,217 @@
+/** Runs that an executor of the Jupyter server asks for: no message of this page tells of them, the cell does. */
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import {
+  HELLO_MIME,
+  readCell,
+  readHello,
+  type Hello,
+  type RequestedCell
+} from './facts.js';
+import type { EndedRun } from './results.js';
+import { errorText, type RunOutcome } from './runs.js';
+
+/** A cell as far as its run is read from it. */
+export type RunningCell = Pick<
+  ICodeCellModel,
+  | 'id'
+  | 'isDisposed'
+  | 'metadata'
+  | 'executionState'
+  | 'executionCount'
+  | 'outputs'
+  | 'stateChanged'
+> & { readonly sharedModel: { getSource(): string } };
+
+/** What the runs need of the notebook around them. */
+export interface ServerRunsHost {
+  /** Whether this page has asked the kernel to run that cell by itself. */
+  isRunning(cell: string): boolean;
+  /** The exercise of a cell whose metadata declares `declared`. */
+  exerciseOf(cell: string, declared: string | null): string | null;
+  /** Number within the session of the run with that execution count. */
+  numberOf(count: number | null): number | null;
+  /** A run ended; `hello` if it began a session of the kernel package. */
+  ended(run: EndedRun, hello: Hello | null): void;
+  now(): number;
+  later(ms: number, action: () => void): () => void;
+}
+
+/** How long an accepted run may take until nobody knows what became of it. */
+export const LONGEST_RUN_MS = 6 * 60 * 60 * 1000;
+/** How long outputs may be on their way when an executor says that a run is over. */
+export const OUTPUTS_WAIT_MS = 300;
+
+/** One run, from the moment it was scheduled. */
+interface Waiting {
+  model: RunningCell;
+  cell: RequestedCell;
+  success: boolean;
+  /** Stops waiting for its end. */
+  stop: () => void;
+}
+
+/** The runs of one notebook's cells that this page does not ask for by itself. */
+export class ServerRuns {
+  constructor(host: ServerRunsHost) {
+    this._host = host;
+  }
+
+  /** A run of a code cell was scheduled, by whichever executor. */
+  scheduled(model: RunningCell): void {
+    const code = model.sharedModel.getSource();
+    if (code.trim() === '' || this._host.isRunning(model.id)) {
+      return;
+    }
+    const cell = readCell(model.id, code, model.metadata);
+    cell.exercise = this._host.exerciseOf(model.id, cell.exercise);
+    const run = { model, cell, success: true, stop: () => {} };
+    const runs = this._scheduled.get(model.id) ?? [];
+    this._scheduled.set(model.id, [...runs, run]);
+  }
+
+  /** The page itself sent the cell to the kernel: messages will tell the rest. */
+  requested(cell: string): void {
+    this._take(cell);
+  }
+
+  /** The executor says that a run is over, or, some of them, that the server accepted it. */
+  executed(cell: string, success: boolean): void {
+    const run = this._take(cell);
+    if (!run) {
+      return;
+    }
+    run.success = success;
+    this._accepted.add(run);
+    const { model } = run;
+    const onState = (
+      _sender: unknown,
+      change: { name: string; newValue: unknown }
+    ): void => {
+      if (change.name === 'executionState' && change.newValue !== 'running') {
+        this._settle(run);
+      }
+    };
+    if (model.executionState === 'running') {
+      model.stateChanged.connect(onState);
+      const cancel = this._host.later(LONGEST_RUN_MS, () => this._lose(run));
+      run.stop = () => {
+        cancel();
+        model.stateChanged.disconnect(onState);
+      };
+    } else {
+      this._settle(run);
+    }
+  }
+
+  /** The kernel is gone, or the notebook closed: what is open is lost. */
+  loseAll(): void {
+    const open = [...this._accepted, ...[...this._scheduled.values()].flat()];
+    this._scheduled.clear();
+    open.forEach(run => this._lose(run));
+  }
+
+  private _take(cell: string): Waiting | undefined {
+    const [first, ...rest] = this._scheduled.get(cell) ?? [];
+    if (rest.length > 0) {
+      this._scheduled.set(cell, rest);
+    } else {
+      this._scheduled.delete(cell);
+    }
+    return first;
+  }
+
+  /** The run is over; its outputs may still be on their way through the shared document. */
+  private _settle(run: Waiting): void {
+    run.stop();
+    const at = this._host.now();
+    run.stop = this._host.later(OUTPUTS_WAIT_MS, () => {
+      const { model } = run;
+      if (model.isDisposed) {
+        this._lose(run);
+        return;
+      }
+      const found = readOutputs(model);
+      this._end(run, at, outcomeOf(run, found.error), found);
+    });
+  }
+
+  private _lose(run: Waiting): void {
+    const outcome: RunOutcome = { status: 'lost', ms: null, err: null };
+    this._end(run, this._host.now(), outcome, { error: null, hello: null });
+  }
+
+  private _end(
+    run: Waiting,
+    at: number,
+    outcome: RunOutcome,
+    { error, hello }: Found
+  ): void {
+    run.stop();
+    this._accepted.delete(run);
+    const count = run.model.isDisposed ? null : run.model.executionCount;
+    this._host.ended(
+      {
+        run: {
+          ...run.cell,
+          label: null,
+          number: this._host.numberOf(count),
+          count,
+          beganAt: null,
+          reply: null,
+          pageMs: null
+        },
+        outcome,
+        traceback: error?.traceback ?? [],
+        at: new Date(at)
+      },
+      hello
+    );
+  }
+
+  private _host: ServerRunsHost;
+  /** By cell: scheduled, and nobody has said more. */
+  private _scheduled = new Map<string, Waiting[]>();
+  /** Said to be accepted, or over. */
+  private _accepted = new Set<Waiting>();
+}
+
+interface RunError {
+  ename: string;
+  evalue: string;
+  traceback: readonly string[];
+}
+
+interface Found {
+  error: RunError | null;
+  hello: Hello | null;
+}
+
+function readOutputs(model: RunningCell): Found {
+  const found: Found = { error: null, hello: null };
+  for (let index = 0; index < model.outputs.length; index++) {
+    const output = model.outputs.get(index);
+    if (output.type === 'error') {
+      found.error = output.toJSON() as unknown as RunError;
+    } else {
+      found.hello ??= readHello(output.data[HELLO_MIME]);
+    }
+  }
+  return found;
+}
+
+/** Kernel time is not known: the cell does not say when the kernel took it up. */
+function outcomeOf(run: Waiting, error: RunError | null): RunOutcome {
+  if (error !== null) {
+    return {
+      status: error.ename === 'KeyboardInterrupt' ? 'interrupted' : 'error',
+      ms: null,
+      err: errorText(error.ename, error.evalue)
+    };
+  }
+  if (run.success) {
+    return { status: 'ok', ms: null, err: null };
+  }
+  return run.model.executionCount === null
+    ? { status: 'aborted', ms: null, err: null }
+    : { status: 'error', ms: null, err: 'Error' };
+}
