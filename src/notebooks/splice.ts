@@ -37,11 +37,7 @@ export function withCell(
   const around = places.slice(
     Math.max(0, Math.min(index, cells.length - 1) - 1)
   );
-  const separator = separatorOf(
-    text,
-    around,
-    newlineOf(lead) !== null ? `,${lead}` : commaOf(style)
-  );
+  const separator = separatorOf(text, around, between(style, lead));
   return index < cells.length
     ? spliced(text, neighbour.start, neighbour.start, cell + separator)
     : spliced(text, neighbour.end, neighbour.end, separator + cell);
@@ -192,7 +188,7 @@ function setMember(
   const separator = separatorOf(
     text,
     members.map(wholeMember),
-    newlineOf(lead) !== null ? `,${lead}` : commaOf(style)
+    between(style, lead)
   );
   return {
     start,
@@ -255,8 +251,11 @@ function isEscaping(text: string, added: string): boolean {
   return /[^\0-\x7f]/.test(added) && isAscii(text);
 }
 
-/** What separates two things on one line. */
-function commaOf({ newline, comma }: Style): string {
+/** What separates two things where the file shows no such pair; `lead` is what stands before the first. */
+function between({ newline, comma }: Style, lead: string): string {
+  if (newlineOf(lead) !== null) {
+    return (newline === null ? ',' : comma) + lead;
+  }
   return newline === null ? comma : ', ';
 }
 

@@ -94,7 +94,8 @@ export function styleOf(
 export function isAscii(text: string): boolean {
   return (
     !/[^\0-\x7f]/.test(text.startsWith('\ufeff') ? text.slice(1) : text) &&
-    /(?<!\\)(?:\\\\)*\\u(?!00[0-7])/.test(text)
+    // Half a surrogate pair can only be written as an escape, and shows nothing.
+    /(?<!\\)(?:\\\\)*\\u(?:(?!00[0-7]|d[89a-f])|d[89ab]..\\ud[c-f])/i.test(text)
   );
 }
 

@@ -15,7 +15,8 @@ export function between(random: Random, min: number, max: number): number {
   return min + Math.floor(random() * (max - min + 1));
 }
 
-function mulberry32(seed: number): Random {
+/** Numbers in [0, 1) that follow from the seed alone. */
+export function mulberry32(seed: number): Random {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
