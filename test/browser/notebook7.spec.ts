@@ -78,7 +78,11 @@ it('a lesson arrives as it happened', async () => {
   ];
   const events = await classroom.expect('GRACE-HOPPER', expected.length);
   expectRows(events, expected);
-  checkCommon(events, { student: 'GRACE-HOPPER', nb: 'sample', version });
+  checkCommon(
+    events,
+    { student: 'GRACE-HOPPER', nb: 'sample', version },
+    classroom.everything('GRACE-HOPPER')
+  );
   // Notebook 7 throws this one by itself, also without the extension.
   expect(
     watched.errors.filter(message => !message.includes("reading 'schema'"))

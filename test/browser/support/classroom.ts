@@ -20,16 +20,30 @@ const ARRIVAL_MS = 15_000;
 /** Longer than any of our clients waits before it sends: afterwards nothing more comes. */
 const QUIET_MS = 1500;
 
+/** Events around the runs, which would make counting them an exercise of its own. */
+const AROUND: ReadonlySet<string> = new Set([
+  'end',
+  'notebook',
+  'kernel',
+  'focus',
+  'edit',
+  'consent'
+]);
+
+/** In the environment of a server to which nothing of it may be told. */
+export const CANARY = 'canary-in-the-environment';
+
 /** A relay with the course `demo`, delivering to a stand-in PostHog. */
 export class Classroom {
   /**
    * @param level how much the course collects.
-   * @param settings further flags of `course set`. Unless they say more, only the seed's
-   * three events are collected, so that a test can count them.
+   * @param settings further flags of `course set`.
+   * @param env further variables of the Jupyter server.
    */
   static async open(
     level: PrivacyLevel = 'outcomes',
-    settings: readonly string[] = ['--events', 'start,cell,test']
+    settings: readonly string[] = [],
+    env: Record<string, string> = {}
   ): Promise<Classroom> {
     const { data, remove } = await makeDataFolder();
     const posthog = await startPostHogStandIn();
@@ -40,7 +54,7 @@ export class Classroom {
         data,
         posthog: { host: posthog.url, key: 'phc_test' }
       });
-      return new Classroom(relay, posthog, key, data, remove);
+      return new Classroom(relay, posthog, key, data, env, remove);
     } catch (error) {
       await posthog.stop();
       await remove();
@@ -53,6 +67,7 @@ export class Classroom {
     readonly posthog: PostHogStandIn,
     private readonly key: string,
     private readonly data: string,
+    private readonly more: Record<string, string>,
     private readonly remove: () => Promise<void>
   ) {}
 
@@ -64,13 +79,19 @@ export class Classroom {
   /** What a Jupyter server needs to know. */
   get env(): Record<string, string> {
     return {
+      ...this.more,
       TELEMETRY_HOST: this.relay.url,
       TELEMETRY_API_KEY: this.key
     };
   }
 
-  /** What PostHog received of a student, in the order it happened. */
+  /** What PostHog received of a student, in the order it happened: sessions, runs, results, and their own events. */
   of(student: string): StoredEvent[] {
+    return this.everything(student).filter(({ event }) => !AROUND.has(event));
+  }
+
+  /** The same with what happens around the runs. */
+  everything(student: string): StoredEvent[] {
     return this.posthog
       .stored()
       .filter(event => event.properties['student'] === student)
@@ -81,7 +102,7 @@ export class Classroom {
   async expect(student: string, count: number): Promise<StoredEvent[]> {
     await this.arrival(
       student,
-      events => events.length >= count,
+      () => this.of(student).length >= count,
       `${count} events`
     );
     await sleep(QUIET_MS);
@@ -96,13 +117,13 @@ export class Classroom {
   ): Promise<StoredEvent[]> {
     await waitFor(
       () => {
-        const rows = this.of(student).map(
+        const rows = this.everything(student).map(
           ({ event, properties: p }) =>
             `${event} ${String(p['src'])} ${String(p['status'] ?? p['ok'] ?? '')} ${String(p['cell_id'] ?? '')}`
         );
         return `PostHog has ${what} of ${student}; it has ${rows.length}:\n${rows.join('\n')}`;
       },
-      () => enough(this.of(student)),
+      () => enough(this.everything(student)),
       ARRIVAL_MS
     );
     return this.of(student);

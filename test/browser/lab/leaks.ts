@@ -1,12 +1,8 @@
 /** Notebooks that were opened and closed again leave nothing of ours behind in the page. */
-import { jest } from '@jest/globals';
-import type { Browser, CDPSession, Page } from 'playwright-core';
-import { launchChromium } from './support/chromium.js';
-import { Classroom } from './support/classroom.js';
-import { startJupyter, type Jupyter } from './support/jupyter.js';
-import { Lesson } from './support/lesson.js';
+import type { CDPSession, Page } from 'playwright-core';
+import { Lesson } from '../support/lesson.js';
 
-jest.setTimeout(300_000);
+import { browser, classroom, jupyter } from './place.js';
 
 const TIMES = 50;
 
@@ -19,24 +15,6 @@ interface Connection {
 interface CountingPage {
   ours?: Set<Connection>;
 }
-
-let classroom: Classroom;
-let jupyter: Jupyter;
-let browser: Browser;
-
-beforeAll(async () => {
-  classroom = await Classroom.open();
-  [jupyter, browser] = await Promise.all([
-    startJupyter({ app: 'lab', env: classroom.env }),
-    launchChromium()
-  ]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await jupyter?.stop();
-  await classroom?.close();
-});
 
 it(`${TIMES} opened and closed notebooks leave no listener of ours behind`, async () => {
   const lesson = await Lesson.open(

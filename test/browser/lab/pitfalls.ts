@@ -1,45 +1,20 @@
 /**
  * Where telemetry of notebooks has gone wrong before, elsewhere: one test for each, in a
- * real JupyterLab. What the signals themselves hold ready is in `signals.spec.ts`, what is
- * lost when things end in `loss.spec.ts` and `lab.spec.ts`, consent in `consent.spec.ts`,
- * and what stays behind in `leaks.spec.ts`.
+ * real JupyterLab. What the signals themselves hold ready is in `signals.ts`, what is lost
+ * when things end in `../loss.spec.ts` and `lessons.ts`, consent in `../consent.spec.ts`,
+ * other executors in `../executor.spec.ts`, and what stays behind in `leaks.ts`.
  */
-import { jest } from '@jest/globals';
-import type { Browser, Request } from 'playwright-core';
-import type { StoredEvent } from '../support/posthogStandIn.js';
-import { launchChromium } from './support/chromium.js';
-import { Classroom } from './support/classroom.js';
-import { startJupyter, type Jupyter } from './support/jupyter.js';
-import { Lesson, type CellSpec, type LessonOptions } from './support/lesson.js';
-import { row } from './support/rows.js';
+import type { Request } from 'playwright-core';
+import type { StoredEvent } from '../../support/posthogStandIn.js';
+import {
+  Lesson,
+  type CellSpec,
+  type LessonOptions
+} from '../support/lesson.js';
+import { row } from '../support/rows.js';
 
-jest.setTimeout(180_000);
-
-const CANARY = 'canary-in-the-environment';
-
-let classroom: Classroom;
-let jupyter: Jupyter;
-let browser: Browser;
-
-beforeAll(async () => {
-  classroom = await Classroom.open('outcomes', [
-    '--events',
-    'start,cell,test,edit,focus'
-  ]);
-  [jupyter, browser] = await Promise.all([
-    startJupyter({
-      app: 'lab',
-      env: { ...classroom.env, SECRET_OF_THE_SERVER: CANARY }
-    }),
-    launchChromium()
-  ]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await jupyter?.stop();
-  await classroom?.close();
-});
+import { CANARY } from '../support/classroom.js';
+import { browser, classroom, jupyter } from './place.js';
 
 const open = (
   cells: Record<string, CellSpec>,
@@ -49,7 +24,7 @@ const open = (
 
 /** What arrived of a lesson so far, by event. */
 const all = (lesson: Lesson, event: string): StoredEvent[] =>
-  classroom.of(lesson.student).filter(one => one.event === event);
+  classroom.everything(lesson.student).filter(one => one.event === event);
 
 /** Waits until so many `event`s of the lesson arrived, and no more come. */
 async function settled(
@@ -176,11 +151,13 @@ it('text that is pasted is told by its length and never by its words, and is no 
     cell_id: 'one',
     chars: words.length
   });
-  expect(JSON.stringify(classroom.of(lesson.student))).not.toContain(
+  expect(JSON.stringify(classroom.everything(lesson.student))).not.toContain(
     'the_words_of_ada'
   );
   expect(
-    classroom.of(lesson.student).filter(one => one.event.startsWith('ai_'))
+    classroom
+      .everything(lesson.student)
+      .filter(one => one.event.startsWith('ai_'))
   ).toEqual([]);
   await lesson.leave();
 });
@@ -335,7 +312,8 @@ it('nothing of the environment, of paths or of messages leaves, and times are UT
   await lesson.notebook.run('one');
   await lesson.notebook.run('two');
   const cells = await settled(lesson, 'cell', 3);
-  const told = JSON.stringify(classroom.of(lesson.student)) + bodies.join();
+  const told =
+    JSON.stringify(classroom.everything(lesson.student)) + bodies.join();
   for (const secret of [CANARY, 'jane.doe', 'Jane Doe', jupyter.folder]) {
     expect(told).not.toContain(secret);
   }
