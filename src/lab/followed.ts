@@ -87,6 +87,21 @@ export class FollowedNotebook implements IDisposable {
     return this._watch.recording;
   }
 
+  /** Whether it is recorded, or would be if the student agreed. */
+  get concerned(): boolean {
+    const { announced } = this.sessions;
+    return (
+      announced !== null ||
+      (this._marking !== null &&
+        (this._marking.marked || this._options.record() === 'all'))
+    );
+  }
+
+  /** Whether a setup cell may begin a session, and asks for the name. */
+  get hasSetup(): boolean {
+    return this._marking?.hasSetup ?? true;
+  }
+
   get isDisposed(): boolean {
     return this._isDisposed;
   }
@@ -172,6 +187,7 @@ export class FollowedNotebook implements IDisposable {
       this._marking = { ...this._marking, marked: true, hasSetup: true };
     }
     this.refresh();
+    this._options.changed();
     await panel.sessionContext.ready;
     if (this._isDisposed) {
       return;

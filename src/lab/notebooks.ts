@@ -66,6 +66,10 @@ export interface Followed {
   panel: NotebookPanel;
   /** Whether its events are reported, or kept until they can be. */
   recorded: boolean;
+  /** Whether they are, or would be if the student agreed. */
+  concerned: boolean;
+  /** Whether a setup cell may begin a session, and asks for the name. */
+  hasSetup: boolean;
   session: SessionContext | null;
 }
 
@@ -103,11 +107,13 @@ export class Notebooks implements IDisposable {
 
   /** All open notebooks, one entry a view. */
   get followed(): readonly Followed[] {
-    return [...this._notebooks.values()].flatMap(({ views, sessions }) =>
-      views.map(panel => ({
+    return [...this._notebooks.values()].flatMap(notebook =>
+      notebook.views.map(panel => ({
         panel,
-        recorded: sessions.recorded,
-        session: sessions.current
+        recorded: notebook.sessions.recorded,
+        concerned: notebook.concerned,
+        hasSetup: notebook.hasSetup,
+        session: notebook.sessions.current
       }))
     );
   }
