@@ -1,68 +1,106 @@
-/** Where events wait to be delivered. In memory; a store that survives a reload fits the same interface. */
+/** Where events wait to be delivered: what the outbox asks of a store, whatever keeps it. */
 import type { WireEvent } from '../events/types.js';
+import type { Journal } from './journal.js';
+import type { Counts } from './made.js';
+import { MemoryStore } from './memoryStore.js';
 
-/** An event in the outbox: its id is always there. */
+/** An event in the outbox: its id is always there, and its number (`properties.seq`). */
 export type QueuedEvent = WireEvent & { uuid: string };
 
-/**
- * A queue of events. The outbox asks from within `pagehide`, where nothing can be
- * awaited, so the answers are immediate; a durable store keeps a copy in memory.
- */
-export interface OutboxStore {
-  readonly size: number;
-  /** Adds events at the end. */
-  add(events: readonly QueuedEvent[]): void;
-  /** The oldest events: `maxEvents` at most, and `maxBytes` of JSON in UTF-8, but one at least. */
-  oldest(maxEvents: number, maxBytes: number): QueuedEvent[];
-  /** Removes events by id and returns those that were there. */
-  remove(uuids: Iterable<string>): QueuedEvent[];
+/** An event before the store has given it its `seq`. */
+export type UnnumberedEvent = WireEvent & { uuid: string };
+
+/** Events that travel together. */
+export interface Batch {
+  events: QueuedEvent[];
+  /** Of their JSON in UTF-8, commas included. */
+  bytes: number;
 }
 
-/** Events in memory, oldest first. */
-export class MemoryStore implements OutboxStore {
-  get size(): number {
-    return this._events.size;
-  }
+/** How much is kept for one destination while nothing can be delivered. */
+export interface StoreLimits {
+  events: number;
+  /** Of JSON in UTF-8. */
+  bytes: number;
+}
 
-  add(events: readonly QueuedEvent[]): void {
-    for (const event of events) {
-      this._events.set(event.uuid, { event, bytes: sizeOf(event) });
-    }
-  }
+/** Beyond that the least valuable events are given up. */
+export const LIMITS: StoreLimits = { events: 10_000, bytes: 20_000_000 };
 
-  oldest(maxEvents: number, maxBytes: number): QueuedEvent[] {
-    const chosen: QueuedEvent[] = [];
-    let bytes = 0;
-    for (const entry of this._events.values()) {
-      bytes += entry.bytes + 1;
-      if (
-        chosen.length > 0 &&
-        (chosen.length >= maxEvents || bytes > maxBytes)
-      ) {
-        break;
-      }
-      chosen.push(entry.event);
-    }
-    return chosen;
-  }
+/** What a store does by itself. */
+export interface StoreListener {
+  /** More, or other, events wait than before. */
+  changed(): void;
+  /** Events were given up. */
+  dropped(count: number, reason: string): void;
+}
 
-  remove(uuids: Iterable<string>): QueuedEvent[] {
-    const removed: QueuedEvent[] = [];
-    for (const uuid of uuids) {
-      const entry = this._events.get(uuid);
-      if (entry && this._events.delete(uuid)) {
-        removed.push(entry.event);
-      }
-    }
-    return removed;
-  }
+/**
+ * Keeps events until they are removed, each one once, and numbers them: `seq` counts per
+ * session from 1 without gaps, whatever tabs and reloads share the session.
+ *
+ * The outbox asks from within `pagehide`, where nothing can be awaited: what is not a
+ * promise here is answered from memory. Nothing here throws or rejects.
+ */
+export interface OutboxStore {
+  /** Events that wait. */
+  readonly size: number;
+  /** Events given up, in all sessions that are remembered. */
+  readonly dropped: number;
+  /** What was delivered from here. */
+  readonly journal: Journal;
+  /** @param listener hears what the store does by itself; there is one. */
+  listen(listener: StoreListener): void;
+  /**
+   * Events are for `course` from now on. Before it is said for the first time nothing can
+   * be sent; those of another course wait until it is that course's turn again.
+   */
+  open(course: string): void;
+  /** Takes events. One that has a number keeps it; one whose id is waiting already is no news. */
+  add(events: readonly UnnumberedEvent[]): void;
+  /**
+   * The events that are to be sent next: `maxEvents` at most, and `maxBytes`, but one at
+   * least, and none of `except`.
+   */
+  next(
+    maxEvents: number,
+    maxBytes: number,
+    except?: ReadonlySet<string>
+  ): Batch;
+  /** The page may be gone in a moment: makes as many events as possible ready for `next`. */
+  hasten(): void;
+  /** Removes events by id and returns those that were there. */
+  remove(uuids: Iterable<string>, fate: 'delivered' | 'dropped'): QueuedEvent[];
+  /** What became of a session's events. */
+  countsOf(sess: string): Counts;
+  /** Up to `max` events that wait, the oldest first, with those that tabs left behind. */
+  waiting(max: number): Promise<QueuedEvent[]>;
+  /**
+   * Forgets what waits, here and in tabs that are gone, except what `keep` wants kept.
+   * Resolves with the number of events when it is done.
+   */
+  clear(keep?: (event: QueuedEvent) => boolean): Promise<number>;
+  /** Lets go of everything; what waits stays where it is kept. */
+  dispose(): void;
+}
 
-  private _events = new Map<string, { event: QueuedEvent; bytes: number }>();
+/**
+ * The store of this page's events.
+ *
+ * @param server address of the Jupyter server: what is kept for one never goes to another.
+ */
+export function openStore(_server: string): OutboxStore {
+  return new MemoryStore();
 }
 
 const encoder = new TextEncoder();
 
+/** Bytes of `text` in UTF-8. */
+export function bytesOf(text: string): number {
+  return encoder.encode(text).length;
+}
+
 /** Bytes of `value` as JSON in UTF-8. */
 export function sizeOf(value: unknown): number {
-  return encoder.encode(JSON.stringify(value)).length;
+  return bytesOf(JSON.stringify(value));
 }
