@@ -98,6 +98,9 @@ export interface CellsEvent {
   };
 }
 
+/** The editor keeps pastes to itself. */
+const CAPTURE = { capture: true } as const;
+
 /** Takes what was done; `chars` of what was pasted. */
 export type TellEdit = (change: CellChange, chars: number | null) => void;
 
@@ -115,17 +118,23 @@ export class EditWatch implements IDisposable {
     return this._isDisposed;
   }
 
-  /** Begins to watch for pastes in a view. */
+  /** Begins to watch for pastes in a view, if it does not yet. */
   addView(notebook: Notebook): void {
+    if (this._views.includes(notebook)) {
+      return;
+    }
     notebook.cellsPasted?.connect(this._onCellsPasted, this);
-    notebook.node.addEventListener('paste', this._onPaste, true);
+    notebook.node.addEventListener('paste', this._onPaste, CAPTURE);
     this._views.push(notebook);
   }
 
   /** Stops watching a view that is closed. */
   removeView(notebook: Notebook): void {
+    if (!this._views.includes(notebook)) {
+      return;
+    }
     notebook.cellsPasted?.disconnect(this._onCellsPasted, this);
-    notebook.node.removeEventListener('paste', this._onPaste, true);
+    notebook.node.removeEventListener('paste', this._onPaste, CAPTURE);
     this._views = this._views.filter(view => view !== notebook);
   }
 

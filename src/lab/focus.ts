@@ -48,6 +48,8 @@ export class ActiveTime {
 }
 
 const INPUTS = ['keydown', 'pointerdown', 'wheel'] as const;
+/** Before those who send the last batch. */
+const FIRST = { capture: true } as const;
 const PASSIVE = { capture: true, passive: true } as const;
 
 /** What a focus watch tells, and how it knows the time. */
@@ -75,9 +77,8 @@ export class FocusWatch implements IDisposable {
     for (const type of INPUTS) {
       notebook.node.addEventListener(type, this._onInput, PASSIVE);
     }
-    // In the capture phase: before the outbox sends its last batch.
-    document.addEventListener('visibilitychange', this._onVisibility, true);
-    window.addEventListener('pagehide', this._onPageHide, true);
+    document.addEventListener('visibilitychange', this._onVisibility, FIRST);
+    window.addEventListener('pagehide', this._onPageHide, FIRST);
   }
 
   get isDisposed(): boolean {
@@ -99,8 +100,8 @@ export class FocusWatch implements IDisposable {
     for (const type of INPUTS) {
       this._notebook.node.removeEventListener(type, this._onInput, PASSIVE);
     }
-    document.removeEventListener('visibilitychange', this._onVisibility, true);
-    window.removeEventListener('pagehide', this._onPageHide, true);
+    document.removeEventListener('visibilitychange', this._onVisibility, FIRST);
+    window.removeEventListener('pagehide', this._onPageHide, FIRST);
     Signal.clearData(this);
   }
 

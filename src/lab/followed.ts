@@ -295,12 +295,12 @@ export class FollowedNotebook implements IDisposable {
           ...(chars === null ? {} : { chars })
         });
       });
-      this._views.forEach(panel => this._edits?.addView(panel.content));
     } else if (!on) {
       this._edits?.dispose();
       this._edits = null;
       this._names.clear();
     }
+    this._views.forEach(panel => this._edits?.addView(panel.content));
   }
 
   private _connectFile(on: boolean): void {

@@ -158,10 +158,10 @@ describe('of the student’s own changes', () => {
   it('what is read again from disk is none', async () => {
     const { shared, told } = notebook(['a', 'b']);
     const json = shared.toJSON();
-    shared.setSource(json);
+    shared.fromJSON(json);
     await settle();
     shared.nbformat_minor = 4;
-    shared.setSource({ ...json, nbformat_minor: 4 });
+    shared.fromJSON({ ...json, nbformat_minor: 4 });
     await settle();
     expect(shared.cells.map(cell => cell.getId())).not.toContain('a');
     expect(told).toEqual([]);

@@ -7,26 +7,7 @@ import {
   IDLE_MS,
   type CellName
 } from '../../src/lab/focus.js';
-
-/** Event targets that count their listeners. */
-class Target extends EventTarget {
-  listeners = 0;
-  visibilityState = 'visible';
-
-  override addEventListener(
-    ...args: Parameters<EventTarget['addEventListener']>
-  ) {
-    this.listeners += 1;
-    super.addEventListener(...args);
-  }
-
-  override removeEventListener(
-    ...args: Parameters<EventTarget['removeEventListener']>
-  ) {
-    this.listeners -= 1;
-    super.removeEventListener(...args);
-  }
-}
+import { CountedTarget } from './fakeJupyter.js';
 
 const cell = (id: string, exercise?: string) => ({
   model: {
@@ -38,7 +19,7 @@ type Cell = ReturnType<typeof cell>;
 
 class FakeNotebook {
   constructor(public activeCell: Cell | null) {}
-  readonly node = new Target();
+  readonly node = new CountedTarget();
   readonly activeCellChanged = new Signal<this, Cell | null>(this);
 
   activate(to: Cell | null): void {
@@ -47,14 +28,14 @@ class FakeNotebook {
   }
 }
 
-let page: Target;
-let browser: Target;
+let page: CountedTarget;
+let browser: CountedTarget;
 let now: number;
 let told: [string, number][];
 
 beforeEach(() => {
-  page = new Target();
-  browser = new Target();
+  page = new CountedTarget();
+  browser = new CountedTarget();
   Object.assign(globalThis, { document: page, window: browser });
   now = 5000;
   told = [];
@@ -159,7 +140,7 @@ it('stops with the tab, and is told then: it may never come back', () => {
 it('is told when the notebook is left or closed, and leaves no listener behind', () => {
   const notebook = new FakeNotebook(cell('a'));
   const { focus } = watch(notebook);
-  expect([notebook.node.listeners, page.listeners, browser.listeners]).toEqual([
+  expect([notebook.node.listening, page.listening, browser.listening]).toEqual([
     3, 1, 1
   ]);
   input(notebook, 0);
@@ -173,7 +154,7 @@ it('is told when the notebook is left or closed, and leaves no listener behind',
     ['a', 1500],
     ['a', 1200]
   ]);
-  expect([notebook.node.listeners, page.listeners, browser.listeners]).toEqual([
+  expect([notebook.node.listening, page.listening, browser.listening]).toEqual([
     0, 0, 0
   ]);
   input(notebook, 5000);
