@@ -64,6 +64,9 @@ export interface RequestedCell {
   test: string | true | null;
 }
 
+/** An event that the kernel package delivered by itself. */
+export type SentEvent = WireEvent & { uuid: string };
+
 /** What one message tells. `run` is the `msg_id` of the execute_request it belongs to. */
 export type Fact =
   | ({ kind: 'requested'; run: string } & RequestedCell)
@@ -86,7 +89,7 @@ export type Fact =
       code: string | null;
     }
   | { kind: 'test'; comm: string; run: string; test: TestResult }
-  | { kind: 'sent'; comm: string; events: WireEvent[] }
+  | { kind: 'sent'; comm: string; events: SentEvent[] }
   /** The server found the kernel dead. */
   | { kind: 'died' }
   /** The kernel says good-bye: somebody restarted it or shut it down. */
@@ -233,10 +236,11 @@ const STATUSES: Record<string, TestStatus> = {
   interrupted: 'interrupted'
 } satisfies { [S in TestStatus]: S };
 
-function isWireEvent(value: unknown): value is WireEvent {
+function isSent(value: unknown): value is SentEvent {
   const event = bag(value);
   return (
     text(event['event']) !== null &&
+    text(event['uuid']) !== null &&
     text(event['distinct_id']) !== null &&
     typeof event['properties'] === 'object' &&
     event['properties'] !== null
@@ -264,7 +268,7 @@ function readCommMessage(content: Bag, parent: string): Fact | null {
   if (data['kind'] === 'sent') {
     const events: unknown = data['events'];
     return Array.isArray(events)
-      ? { kind: 'sent', comm, events: events.filter(isWireEvent) }
+      ? { kind: 'sent', comm, events: events.filter(isSent) }
       : null;
   }
   const ex = text(data['ex']);

@@ -204,6 +204,7 @@ export class FollowedNotebook implements IDisposable {
     if (this._marking?.hasSetup === false && code.includes(SETUP_CALL)) {
       this._readMarking();
       this._connect();
+      this._options.changed();
     }
   }
 

@@ -8,13 +8,9 @@ import type {
 } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
-import type {
-  EventName,
-  Properties,
-  SessionContext,
-  WireEvent
-} from '../events/types.js';
+import type { EventName, Properties, SessionContext } from '../events/types.js';
 import { eventId } from '../events/ids.js';
+import type { SentEvent } from './facts.js';
 import { FollowedNotebook } from './followed.js';
 import { guarded } from './guard.js';
 import type { Consent, Counts, KeyValueStorage, MadeEvent } from './made.js';
@@ -56,7 +52,7 @@ export interface NotebooksOptions {
   /** Counts of a session's events, for its `end`. */
   countsOf: (sess: string) => Counts;
   /** A kernel package delivered these by itself. */
-  sentByKernel: (events: readonly WireEvent[]) => void;
+  sentByKernel: (events: readonly SentEvent[]) => void;
   /** `sessionStorage`, or null where the browser forbids it. */
   persisted: KeyValueStorage | null;
 }

@@ -1,8 +1,8 @@
 /** One notebook's runs as a page sees them: kernel messages in, `cell`, `test` and `kernel` events out. */
 import { v5 } from 'uuid';
 import { cellRunId, eventId, ID_NAMESPACE } from '../events/ids.js';
-import type { Properties, SessionContext, WireEvent } from '../events/types.js';
-import type { Fact, Hello, Reply } from './facts.js';
+import type { Properties, SessionContext } from '../events/types.js';
+import type { Fact, Hello, Reply, SentEvent } from './facts.js';
 import type { Consent } from './made.js';
 import type { EndReason } from './ownSession.js';
 import { remember, Results } from './results.js';
@@ -36,7 +36,7 @@ export interface RecordingHost {
   /** The student's decision that is in force; null where there is none. */
   consent(): Consent | null;
   /** The kernel package delivered these by itself. */
-  sentByKernel(events: readonly WireEvent[]): void;
+  sentByKernel(events: readonly SentEvent[]): void;
   /** Wall clock, milliseconds since the epoch. */
   now(): number;
   /** Monotonic clock in milliseconds. */

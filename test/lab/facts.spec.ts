@@ -154,10 +154,18 @@ describe('the end of a kernel', () => {
 
 describe('a comm message', () => {
   it('gives what the kernel package delivered by itself, as far as it is whole', () => {
-    const event = { event: 'cell', distinct_id: 'A', properties: { nb: 'x' } };
+    const event = {
+      event: 'cell',
+      uuid: 'u',
+      distinct_id: 'A',
+      properties: { nb: 'x' }
+    };
     expect(
       received(
-        m.comm('c', 'r1', { kind: 'sent', events: [event, null, { event: 1 }] })
+        m.comm('c', 'r1', {
+          kind: 'sent',
+          events: [event, null, { event: 1 }, { ...event, uuid: undefined }]
+        })
       )
     ).toEqual({ kind: 'sent', comm: 'c', events: [event] });
     expect(

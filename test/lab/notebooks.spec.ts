@@ -1,10 +1,10 @@
 /** All open notebooks together: what is told of each, by which signal, and what remains when they are closed. */
 import { jest } from '@jest/globals';
 import { cellRunId, sessionEndId } from '../../src/events/ids.js';
-import type { EventName, WireEvent } from '../../src/events/types.js';
+import type { EventName } from '../../src/events/types.js';
 import { validateWireEvent } from '../../src/events/validation.js';
 import { buildCustomEvent } from '../../src/events/builders.js';
-import { HELLO_MIME } from '../../src/lab/facts.js';
+import { HELLO_MIME, type SentEvent } from '../../src/lab/facts.js';
 import { faultCounts } from '../../src/lab/guard.js';
 import type { MadeEvent } from '../../src/lab/made.js';
 import { Notebooks } from '../../src/lab/notebooks.js';
@@ -56,7 +56,7 @@ function start(changes: Partial<Answers> = {}) {
   const lab = new FakeLab();
   const clock = new Clock();
   const made: MadeEvent[] = [];
-  const byKernel: WireEvent[] = [];
+  const byKernel: SentEvent[] = [];
   let kernels = 0;
   const notebooks = new Notebooks({
     ...lab.options,
@@ -479,7 +479,12 @@ describe('the kernel package', () => {
   it('says what it sent by itself', async () => {
     const p = start();
     const { kernel, comm } = await greeted(p);
-    const event = { event: 'cell', distinct_id: 'A', properties: {} };
+    const event = {
+      event: 'cell',
+      uuid: 'u',
+      distinct_id: 'A',
+      properties: {}
+    };
     kernel.says(
       m.comm(comm.commId, 'o', { kind: 'sent', events: [event] }),
       m.comm('widget', 'o', { kind: 'sent', events: [event] })

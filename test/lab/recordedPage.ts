@@ -1,6 +1,10 @@
 /** A recording with a scripted page and notebook around it. */
-import type { Properties, WireEvent } from '../../src/events/types.js';
-import { readMessage, type MessageLike } from '../../src/lab/facts.js';
+import type { Properties } from '../../src/events/types.js';
+import {
+  readMessage,
+  type MessageLike,
+  type SentEvent
+} from '../../src/lab/facts.js';
 import type {
   Consent,
   KeyValueStorage,
@@ -96,7 +100,7 @@ export class RecordedPage {
   readonly closed: string[] = [];
   /** Cells that this page handed to the kernel. */
   readonly asked: string[] = [];
-  readonly byKernel: WireEvent[] = [];
+  readonly byKernel: SentEvent[] = [];
   readonly timers = new Set<{ due: number; action: () => void }>();
   decision: Consent | null = null;
   changes = 0;
