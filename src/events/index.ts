@@ -14,5 +14,6 @@ export {
   SCHEMA_VERSION,
   TEST_STATUSES
 } from './schema.js';
+export * from './telemetryToken.js';
 export type * from './types.js';
 export * from './validation.js';

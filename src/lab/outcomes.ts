@@ -1,19 +1,28 @@
-/** What the Jupyter server's answers mean, read in one place. */
-import { DEFAULT_EVENTS, SELECTABLE_EVENTS } from '../events/collection.js';
-import type { CourseSettings, PrivacyLevel } from '../events/types.js';
+/** What the Jupyter server's answers to a batch mean, and what all its answers have in common. */
 
 /** What became of a batch, and with it the sender's duty. */
 export type Outcome =
   /** Safe at the relay: forget the batch. `rejected` were set aside there with a reason. */
   | { kind: 'ok'; rejected: Rejection[] }
-  /** Not now: keep the batch and try again, not before `afterMs` where it is given. */
-  | { kind: 'retry'; reason: string; afterMs: number | null }
+  | Retry
   /** Send less at a time. */
   | { kind: 'too-large' }
   /** Never: drop the batch and say so. */
   | { kind: 'refused'; reason: string }
-  /** Nobody collects here: send nothing more. */
-  | { kind: 'off'; reason: string };
+  | Off;
+
+/** Not now: keep what was to be sent and try again, not before `afterMs` where it is given. */
+export interface Retry {
+  kind: 'retry';
+  reason: string;
+  afterMs: number | null;
+}
+
+/** Nobody collects here: send nothing more. */
+export interface Off {
+  kind: 'off';
+  reason: string;
+}
 
 /** One event that the relay set aside. */
 export interface Rejection {
@@ -21,38 +30,13 @@ export interface Rejection {
   message: string;
 }
 
-/** What asking for the course's settings gave. */
-export type CourseAnswer =
-  | { kind: 'course'; settings: CourseSettings }
-  | { kind: 'off'; reason: string }
-  | { kind: 'retry'; reason: string; afterMs: number | null };
-
 /** An HTTP answer as far as it is read. `body` is parsed JSON or null. */
 export interface Answer {
   status: number;
   retryAfter: string | null;
+  etag?: string | null;
   body: unknown;
 }
-
-/** PostHog itself knows no courses: as little as possible is sent there. */
-const NO_SETTINGS: CourseSettings = {
-  course: '',
-  title: '',
-  version: 0,
-  level: 'outcomes',
-  consent: 'notice',
-  identity: 'names',
-  events: [...DEFAULT_EVENTS],
-  notice: {
-    version: 1,
-    receiver: '',
-    retention_days: null,
-    contact: null,
-    text: null
-  }
-};
-
-const LEVELS: readonly string[] = ['outcomes', 'code', 'full'];
 
 /** Reads the answer to a batch. */
 export function readBatchAnswer(answer: Answer): Outcome {
@@ -82,61 +66,8 @@ export function readBatchAnswer(answer: Answer): Outcome {
   return later(answer);
 }
 
-/** How a relay refuses a key; PostHog has no such codes. */
-const RELAY_CODES = new Set(['missing_key', 'unknown_key', 'revoked_key']);
-
-/** Reads the answer to the question for the course's settings. */
-export function readCourseAnswer(answer: Answer): CourseAnswer {
-  const off = nobodyCollects(answer);
-  if (off !== null) {
-    return { kind: 'off', reason: off };
-  }
-  const body = bag(answer.body);
-  if (answer.status === 401 && RELAY_CODES.has(text(body['code']) ?? '')) {
-    // A relay that does not know the key now may know it later, and the course may ask for consent.
-    return later(answer);
-  }
-  if (answer.status === 401 || answer.status === 404) {
-    return { kind: 'course', settings: NO_SETTINGS };
-  }
-  if (answer.status !== 200) {
-    return later(answer);
-  }
-  const notice = bag(body['notice']);
-  return {
-    kind: 'course',
-    settings: {
-      course: text(body['course']) ?? '',
-      title: text(body['title']) ?? '',
-      version: typeof body['version'] === 'number' ? body['version'] : 0,
-      // What is not understood collects the least.
-      level: LEVELS.includes(String(body['level']))
-        ? (body['level'] as PrivacyLevel)
-        : 'outcomes',
-      consent: body['consent'] === 'notice' ? 'notice' : 'opt-in',
-      identity: body['identity'] === 'pseudonyms' ? 'pseudonyms' : 'names',
-      events: SELECTABLE_EVENTS.filter(name =>
-        (Array.isArray(body['events'])
-          ? body['events']
-          : DEFAULT_EVENTS
-        ).includes(name)
-      ),
-      notice: {
-        version: typeof notice['version'] === 'number' ? notice['version'] : 1,
-        receiver: text(notice['receiver']) ?? '',
-        retention_days:
-          typeof notice['retention_days'] === 'number'
-            ? notice['retention_days']
-            : null,
-        contact: text(notice['contact']),
-        text: text(notice['text'])
-      }
-    }
-  };
-}
-
 /** Why there is nobody to send to, or null if there may be. */
-function nobodyCollects(answer: Answer): string | null {
+export function nobodyCollects(answer: Answer): string | null {
   // The extension's own answers are JSON; Jupyter's page for an unknown address is not.
   if (answer.status === 404 && answer.body === null) {
     return 'the Jupyter server has no ipynb-telemetry extension';
@@ -144,11 +75,8 @@ function nobodyCollects(answer: Answer): string | null {
   return bag(answer.body)['configured'] === false ? reasonOf(answer) : null;
 }
 
-function later(answer: Answer): {
-  kind: 'retry';
-  reason: string;
-  afterMs: number | null;
-} {
+/** To be asked again. */
+export function later(answer: Answer): Retry {
   const seconds = Number(answer.retryAfter ?? NaN);
   return {
     kind: 'retry',
@@ -164,12 +92,14 @@ function reasonOf(answer: Answer): string {
   );
 }
 
-function bag(value: unknown): Record<string, unknown> {
+/** An object to read from, whatever `value` is. */
+export function bag(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null
     ? (value as Record<string, unknown>)
     : {};
 }
 
-function text(value: unknown): string | null {
+/** `value` where it is text. */
+export function text(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }

@@ -1,126 +1,239 @@
 /** Puts the parts together for one page: notebooks → reporter → outbox → Jupyter server. */
 import { NotebookActions, type INotebookTracker } from '@jupyterlab/notebook';
 import type { ServerConnection } from '@jupyterlab/services';
-import type { IStatusBar } from '@jupyterlab/statusbar';
-import type { TranslationBundle } from '@jupyterlab/translation';
-import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
-import { isCollected } from '../events/collection.js';
+import type { IDisposable } from '@lumino/disposable';
+import { Signal, type ISignal } from '@lumino/signaling';
+import { applyLevel } from '../events/levels.js';
+import type { SessionContext } from '../events/types.js';
+import { Agreement } from './agreement.js';
+import { isSending } from './consent.js';
+import { readDecision } from './courseAnswer.js';
 import { guarded } from './guard.js';
+import type { Consent, KeyValueStorage } from './made.js';
 import { Notebooks } from './notebooks.js';
 import { Outbox } from './outbox.js';
 import { Reporter } from './reporter.js';
-import { Sequence, type KeyValueStorage } from './sequence.js';
-import { getCourse, postBatch } from './server.js';
-import { StatusItem } from './status.js';
-import { MemoryStore } from './store.js';
+import { consentServer, postBatch } from './server.js';
+import type { PersonalSettings } from './settings.js';
+import { openStore, type QueuedEvent } from './store.js';
 
 /** What a recorder works with. */
 export interface RecorderOptions {
   serverSettings: ServerConnection.ISettings;
   tracker: INotebookTracker;
-  statusBar: IStatusBar | null;
-  trans: TranslationBundle;
+  /** The student's own settings; nothing is sent before they are known. */
+  personal: Promise<PersonalSettings>;
 }
 
-/** Starts recording on this page. Disposing of the result stops it and removes all listeners. */
-export function startRecorder(options: RecorderOptions): IDisposable {
-  const { serverSettings, tracker, statusBar, trans } = options;
-  const status = new StatusItem(trans);
+/** All that records on one page. Disposing of it stops it and removes all listeners. */
+export class Recorder implements IDisposable {
+  constructor(options: RecorderOptions) {
+    const { serverSettings, tracker } = options;
+    this.outbox = new Outbox({
+      store: openStore(serverSettings.baseUrl),
+      send: (batch, keepalive, signal) =>
+        postBatch(serverSettings, this._reduced(batch), keepalive, signal),
+      course: () => this.agreement?.course?.settings.course ?? null,
+      onSettled: events =>
+        guarded('acknowledging', () => this.notebooks.acknowledge(events)),
+      onChange: () => this._onOutboxChanged(),
+      warn: message => console.warn(message),
+      later
+    });
+    this.agreement = new Agreement({
+      server: consentServer(serverSettings),
+      outbox: this.outbox,
+      tell: (action, decision) => this._reporter.tell(action, decision),
+      spread: word => this._others?.postMessage(word),
+      onChange: () => guarded('a change of consent', () => this._apply()),
+      inform: message => console.warn(message),
+      later
+    });
+    this._reporter = new Reporter({
+      outbox: this.outbox,
+      standing: () => this.agreement.standing,
+      session: () => this._anySession(),
+      student: () => this.agreement.student
+    });
+    this.notebooks = new Notebooks({
+      tracker,
+      actions: NotebookActions,
+      made: event =>
+        guarded('reporting', () => void this._reporter.report(event)),
+      later,
+      reports: () => this.agreement.off === null,
+      keeps: () => {
+        const { state } = this.agreement.standing;
+        return state === 'unknown' || isSending(state);
+      },
+      collects: name => this.agreement.standing.collects(name),
+      record: () => this.agreement.course?.policy.record ?? 'marked',
+      student: () => this.agreement.student,
+      countsOf: sess => this.outbox.countsOf(sess),
+      sentByKernel: events =>
+        guarded('keeping what the kernel sent', () =>
+          this.outbox.journal.add(events as readonly QueuedEvent[], 'kernel')
+        ),
+      persisted: sessionBound()
+    });
+    this.notebooks.changed.connect(this._onNotebooksChanged, this);
+    this._others = channelOf(serverSettings.baseUrl, word => {
+      guarded('a decision on another page', () => this._adopt(word));
+    });
+    document.addEventListener('visibilitychange', this._onVisibility);
+    window.addEventListener('pagehide', this._onPageHide);
+    window.addEventListener('online', this._onOnline);
+    guarded('the settings', async () => {
+      this.agreement.setPersonal(await options.personal);
+    });
+    this.agreement.start();
+  }
 
-  const outbox = new Outbox({
-    store: new MemoryStore(),
-    send: (batch, keepalive) => postBatch(serverSettings, batch, keepalive),
-    onSettled: events => {
-      guarded('acknowledging', () => notebooks.acknowledge(events));
-    },
-    onChange: refresh,
-    warn: message => console.warn(message),
-    later
-  });
-  const reporter = new Reporter({
-    outbox,
-    sequence: new Sequence(browserStorage()),
-    askCourse: () => getCourse(serverSettings),
-    onChange: refresh,
-    inform: message => console.warn(message),
-    later
-  });
-  const notebooks = new Notebooks({
-    tracker,
-    actions: NotebookActions,
-    made: event => guarded('reporting', () => reporter.report(event)),
-    later,
-    reports: () => reporter.off === null,
-    keeps: () => reporter.off === null,
-    collects: name =>
-      reporter.course !== null && isCollected(name, reporter.course.events),
-    record: () => 'marked',
-    student: () => null,
-    countsOf: () => ({ made: 0, delivered: 0, dropped: 0 }),
-    sentByKernel: () => {},
-    persisted: sessionBound()
-  });
-  notebooks.changed.connect(refresh);
+  readonly outbox: Outbox;
+  readonly agreement: Agreement;
+  readonly notebooks: Notebooks;
 
-  function refresh(): void {
-    guarded('showing the status', () => {
-      const state = outbox.state;
-      if (state.off !== null) {
-        reporter.switchOff(state.off);
+  /** Something that people see may look different. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Events that are not safe at the relay yet. */
+  get waiting(): number {
+    return this.outbox.state.waiting + this._reporter.held;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    document.removeEventListener('visibilitychange', this._onVisibility);
+    window.removeEventListener('pagehide', this._onPageHide);
+    window.removeEventListener('online', this._onOnline);
+    this._others?.close();
+    this.outbox.flushBeforeHide();
+    this.notebooks.dispose();
+    this.agreement.dispose();
+    this.outbox.dispose();
+    Signal.clearData(this);
+  }
+
+  /** Lets notebooks and kernels know what holds now. */
+  private _apply(): void {
+    const { agreement, notebooks } = this;
+    const { state, level } = agreement.standing;
+    this._reporter.standingChanged();
+    if (agreement.off !== null) {
+      notebooks.detach();
+    }
+    const decided = isSending(state);
+    if (decided || this._told !== '' || agreement.record !== null) {
+      const decision: Consent = {
+        agreed: decided,
+        level: decided ? level : null,
+        notice_version: agreement.course?.settings.notice.version ?? 0
+      };
+      const told = JSON.stringify(decision);
+      if (state !== 'unknown' && state !== 'off' && told !== this._told) {
+        this._told = told;
+        notebooks.consent(decision);
       }
-      if (reporter.off !== null) {
-        notebooks.detach();
-      }
-      status.present({
-        student: notebooks.currentSession?.student ?? null,
-        course: reporter.course?.title || reporter.course?.course || null,
-        off: reporter.off,
-        waiting: state.waiting + reporter.held,
-        delivered: state.delivered,
-        dropped: state.dropped,
-        trouble: state.trouble ?? reporter.trouble
-      });
+    }
+    if (agreement.student !== null && agreement.student !== this._student) {
+      notebooks.studentKnown();
+    }
+    this._student = agreement.student;
+    notebooks.refresh();
+  }
+
+  /** What waited in an earlier, looser time leaves as it may leave now. */
+  private _reduced(batch: readonly QueuedEvent[]): readonly QueuedEvent[] {
+    const { level } = this.agreement.standing;
+    return batch.map(event => {
+      const properties = applyLevel(event.event, event.properties, level);
+      return properties === event.properties ? event : { ...event, properties };
     });
   }
 
-  function onVisibility(): void {
-    if (document.visibilityState === 'hidden') {
-      guarded('the last batch', () => outbox.flushBeforeHide());
+  /** The session that has the focus, else any other. */
+  private _anySession(): SessionContext | null {
+    const { currentSession, followed } = this.notebooks;
+    const other = followed.find(({ session }) => session !== null);
+    return currentSession ?? other?.session ?? null;
+  }
+
+  private _adopt(word: unknown): void {
+    if (word === 'saved') {
+      void this.agreement.refresh();
+    } else {
+      this.agreement.adopt(readDecision(word));
     }
   }
-  function onPageHide(event: PageTransitionEvent): void {
+
+  private _onOutboxChanged(): void {
+    const { off } = this.outbox.state;
+    if (off !== null) {
+      this.agreement.switchOff(off);
+    }
+    this._changed.emit();
+  }
+
+  private _onNotebooksChanged(): void {
+    this._changed.emit();
+  }
+
+  private _onVisibility = (): void => {
+    if (document.visibilityState === 'hidden') {
+      guarded('the last batch', () => this.outbox.flushBeforeHide());
+    } else if (Date.now() - this._seenAt > STALE_MS) {
+      // Timers of hidden pages come late, and the kernel may have asked meanwhile.
+      this._seenAt = Date.now();
+      void this.agreement.refresh();
+    }
+  };
+
+  private _onPageHide = (event: PageTransitionEvent): void => {
     guarded('the last batch', () => {
-      outbox.flushBeforeHide();
+      this.outbox.flushBeforeHide();
       if (!event.persisted) {
-        notebooks.detach();
+        this.notebooks.detach();
       }
     });
-  }
-  function onOnline(): void {
-    guarded('sending', () => outbox.flush());
-  }
-  document.addEventListener('visibilitychange', onVisibility);
-  window.addEventListener('pagehide', onPageHide);
-  window.addEventListener('online', onOnline);
+  };
 
-  const item = statusBar?.registerStatusItem('ipynb-telemetry:status', {
-    item: status,
-    align: 'right',
-    rank: 900
-  });
-  refresh();
+  private _onOnline = (): void => {
+    guarded('sending', () => this.outbox.flush());
+  };
 
-  return new DisposableDelegate(() => {
-    document.removeEventListener('visibilitychange', onVisibility);
-    window.removeEventListener('pagehide', onPageHide);
-    window.removeEventListener('online', onOnline);
-    outbox.flushBeforeHide();
-    notebooks.dispose();
-    reporter.dispose();
-    outbox.dispose();
-    item?.dispose();
-    status.dispose();
-  });
+  private _reporter: Reporter;
+  private _others: BroadcastChannel | null;
+  private _changed = new Signal<this, void>(this);
+  /** What the kernels were told last. */
+  private _told = '';
+  private _student: string | null = null;
+  private _seenAt = Date.now();
+  private _isDisposed = false;
+}
+
+/** Age from which a page that is looked at again asks for course and decision. */
+const STALE_MS = 30_000;
+
+/** The student's other pages of this Jupyter server; null where the browser has no such line. */
+function channelOf(
+  baseUrl: string,
+  heard: (word: unknown) => void
+): BroadcastChannel | null {
+  if (typeof BroadcastChannel === 'undefined') {
+    return null;
+  }
+  const channel = new BroadcastChannel(`ipynb-telemetry ${baseUrl}`);
+  channel.onmessage = ({ data }) => heard(data);
+  return channel;
 }
 
 function later(ms: number, action: () => void): () => void {
@@ -132,15 +245,6 @@ function later(ms: number, action: () => void): () => void {
 function sessionBound(): KeyValueStorage | null {
   try {
     return window.sessionStorage;
-  } catch {
-    return null;
-  }
-}
-
-/** `localStorage`, or null where the browser forbids it. */
-function browserStorage(): KeyValueStorage | null {
-  try {
-    return window.localStorage;
   } catch {
     return null;
   }

@@ -1,56 +1,40 @@
-/** From an event that was made to the outbox: held until the course is known, then reduced to its level. */
+/** From an event that was made to the outbox: only with the student's agreement, and reduced to its level. */
 import { buildEvent } from '../events/builders.js';
+import { eventId, sessionId } from '../events/ids.js';
 import { applyLevel } from '../events/levels.js';
-import type { CourseSettings, EventName } from '../events/types.js';
-import type { CourseAnswer } from './outcomes.js';
-import type { Outbox } from './outbox.js';
+import type {
+  EventName,
+  PrivacyLevel,
+  SessionContext
+} from '../events/types.js';
+import { isSending, type Standing } from './consent.js';
+import type { Decision } from './courseAnswer.js';
 import type { MadeEvent } from './made.js';
-import type { Sequence } from './sequence.js';
-import type { QueuedEvent } from './store.js';
+import type { Outbox } from './outbox.js';
+import type { UnnumberedEvent } from './store.js';
+import { VERSION } from './version.js';
 
 /** What a reporter works with. */
 export interface ReporterOptions {
   outbox: Pick<Outbox, 'add'>;
-  sequence: Sequence;
-  /** Asks for the course's settings. Never throws. */
-  askCourse: () => Promise<CourseAnswer>;
-  /** The course became known, or that there is none. */
-  onChange?: () => void;
-  /** Says something to whoever reads the console. */
-  inform?: (message: string) => void;
-  /** Calls `action` after `ms`; returns the way to call it off. */
-  later: (ms: number, action: () => void) => () => void;
+  /** What holds now. */
+  standing: () => Standing;
+  /** The session that has the focus, or any other. */
+  session: () => SessionContext | null;
+  /** The student, where the server knows them. */
+  student: () => string | null;
 }
 
-/** Events held while the course's settings were never reached. */
+/** Events held while course and decision were never reached. */
 export const MAX_HELD = 2000;
 
-const FIRST_RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 60_000;
-
 /**
- * Lets nothing into the outbox before the course has said how much may leave: an event
- * waits here, unsent, and is given up where nobody collects.
+ * Lets nothing into the outbox before course and student have said how much may leave: an
+ * event waits here, in memory alone, and is given up where it may not be kept.
  */
 export class Reporter {
   constructor(options: ReporterOptions) {
     this._options = options;
-    void this._ask();
-  }
-
-  /** The course's settings; null until they are known. */
-  get course(): CourseSettings | null {
-    return this._course;
-  }
-
-  /** Why this page reports nothing; null where it does, or may. */
-  get off(): string | null {
-    return this._off;
-  }
-
-  /** Why the settings could not be had at the last attempt. */
-  get trouble(): string | null {
-    return this._trouble;
   }
 
   /** Events that wait for the course's settings. */
@@ -58,107 +42,103 @@ export class Reporter {
     return this._held.length;
   }
 
-  /** Takes an event. */
-  report(event: MadeEvent): void {
-    if (this._off !== null || this._stopped) {
-      return;
-    }
-    if (this._course === null) {
+  /** Takes an event; false where it is given up. */
+  report(event: MadeEvent): boolean {
+    const standing = this._options.standing();
+    if (standing.state === 'unknown') {
       this._held.push(event);
       if (this._held.length > MAX_HELD) {
         this._held.shift();
       }
-      return;
+      return true;
     }
-    this._options.outbox.add([this._queued(event, this._course)]);
+    if (!standing.collects(event.name)) {
+      return false;
+    }
+    this._send(event, standing.level);
+    return true;
   }
 
-  /** Nothing is to leave this page after all: give up what is held and take no more. */
-  switchOff(reason: string): void {
-    if (this._off === null && !this._stopped) {
-      this._course = null;
-      this._off = reason;
+  /** Something else holds now: what was held may go, or must be given up. */
+  standingChanged(): void {
+    const { state } = this._options.standing();
+    if (state !== 'unknown' && this._held.length > 0) {
+      const held = this._held;
       this._held = [];
-      this._cancel?.();
-      this._options.inform?.(
-        `ipynb-telemetry: this page reports nothing: ${reason}`
-      );
-      this._options.onChange?.();
+      held.forEach(event => this.report(event));
+    }
+    if (!isSending(state) && state !== 'paused') {
+      this._pending = null;
     }
   }
 
-  /** Stops asking. */
-  dispose(): void {
-    this._stopped = true;
-    this._cancel?.();
-  }
-
-  private async _ask(): Promise<void> {
-    const answer = await this._options.askCourse();
-    if (this._stopped || this._off !== null) {
-      return;
-    }
-    switch (answer.kind) {
-      case 'course': {
-        if (answer.settings.consent === 'opt-in') {
-          // Nothing may leave before agreement, and this page cannot ask for it.
-          this.switchOff(
-            'the course asks each student first; the setup cell says how to agree'
-          );
-          return;
-        }
-        this._course = answer.settings;
-        this._trouble = null;
-        const held = this._held;
-        this._held = [];
-        this._options.outbox.add(
-          held.map(event => this._queued(event, answer.settings))
-        );
-        this._options.onChange?.();
-        break;
-      }
-      case 'off':
-        this.switchOff(answer.reason);
-        break;
-      case 'retry': {
-        this._trouble = answer.reason;
-        const delay = Math.min(
-          LONGEST_RETRY_MS,
-          FIRST_RETRY_MS * 2 ** this._attempts
-        );
-        this._attempts += 1;
-        this._cancel = this._options.later(
-          Math.max(delay, answer.afterMs ?? 0),
-          () => void this._ask()
-        );
-        this._options.onChange?.();
-        break;
+  /**
+   * Tells the course what the student decided. What does not take back goes with the first
+   * event that follows: before there is a session there is nothing to agree to.
+   */
+  tell(
+    action: 'given' | 'changed' | 'withdrawn',
+    { level, notice_version }: Decision
+  ): void {
+    const word: Word = { action, level, notice_version };
+    const context = this._options.session() ?? this._last;
+    if (context !== null) {
+      this._say(word, context);
+    } else if (action !== 'withdrawn') {
+      this._pending = word;
+    } else {
+      const student = this._options.student();
+      // Events may have come from an earlier page; without a name there never were any.
+      if (student !== null) {
+        const sess = sessionId();
+        this._say(word, { nb: '', sess, student, v: VERSION, src: 'lab' });
       }
     }
   }
 
-  private _queued(event: MadeEvent, course: CourseSettings): QueuedEvent {
-    return {
-      ...buildEvent(
-        event.name as EventName,
-        event.context,
-        {
-          at: event.at,
-          uuid: event.uuid,
-          seq: this._options.sequence.next(event.context.sess)
-        },
-        applyLevel(event.name, event.properties, course.level) as never
-      ),
-      uuid: event.uuid
+  private _send(event: MadeEvent, level: PrivacyLevel): void {
+    this._last = event.context;
+    if (this._pending !== null) {
+      const word = this._pending;
+      this._pending = null;
+      this._say(word, event.context);
+    }
+    this._options.outbox.add([unnumbered(event, level)]);
+  }
+
+  private _say(word: Word, context: SessionContext): void {
+    const event = {
+      name: 'consent' as const,
+      // The page says it, whoever announced the session.
+      context: { ...context, v: VERSION, src: 'lab' as const },
+      uuid: eventId(),
+      at: new Date(),
+      properties: { ...word }
     };
+    this._options.outbox.add([unnumbered(event, 'outcomes')]);
   }
 
   private _options: ReporterOptions;
-  private _course: CourseSettings | null = null;
-  private _off: string | null = null;
-  private _trouble: string | null = null;
   private _held: MadeEvent[] = [];
-  private _attempts = 0;
-  private _cancel: (() => void) | null = null;
-  private _stopped = false;
+  /** Session of the last event. */
+  private _last: SessionContext | null = null;
+  private _pending: Word | null = null;
+}
+
+interface Word {
+  action: 'given' | 'changed' | 'withdrawn';
+  level: PrivacyLevel;
+  notice_version: number;
+}
+
+/** The wire event of `event`; its `seq` comes from the store. */
+function unnumbered(event: MadeEvent, level: PrivacyLevel): UnnumberedEvent {
+  const built = buildEvent(
+    event.name as EventName,
+    event.context,
+    { at: event.at, uuid: event.uuid, seq: 0 },
+    applyLevel(event.name, event.properties, level) as never
+  );
+  const { seq: _later, ...properties } = built.properties;
+  return { ...built, uuid: event.uuid, properties };
 }

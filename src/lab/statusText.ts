@@ -1,8 +1,11 @@
-/** What the status bar item says: whether this notebook is recorded, and what has not arrived yet. */
+/** What the status item says: whether this notebook is recorded, and what has not arrived yet. */
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { ConsentState } from './consent.js';
 
 /** What the item shows. */
 export interface StatusFacts {
+  /** What the student agreed to, or was told. */
+  consent: ConsentState;
   /** Who is recorded in the notebook that has the focus; null if nobody is. */
   student: string | null;
   /** Title or id of the course; null until it is known. */
@@ -17,17 +20,58 @@ export interface StatusFacts {
   trouble: string | null;
 }
 
+/** Text, tooltip and colour of the item. */
+export interface StatusText {
+  text: string;
+  tooltip: string;
+  state: 'off' | 'on' | 'offline' | 'ask';
+}
+
 /** Text and tooltip for `facts`. */
 export function describeStatus(
   facts: StatusFacts,
   trans: TranslationBundle
-): { text: string; tooltip: string; state: 'off' | 'on' | 'offline' } {
+): StatusText {
+  const course = facts.course ?? trans.__('the course');
+  switch (facts.consent) {
+    case 'ask':
+      return {
+        state: 'ask',
+        text: trans.__('Telemetry: waits for your answer'),
+        tooltip: trans.__(
+          'Nothing is recorded before you answer to %1.',
+          course
+        )
+      };
+    case 'paused':
+      return {
+        state: 'off',
+        text: trans.__('Telemetry: paused'),
+        tooltip: trans.__(
+          'You paused it. Nothing is recorded until you go on; what happens meanwhile is not kept.'
+        )
+      };
+    case 'declined':
+      return {
+        state: 'off',
+        text: trans.__('Telemetry: declined'),
+        tooltip: trans.__('Nothing is recorded: you said no to %1.', course)
+      };
+    default:
+      return describeRecording(facts, trans);
+  }
+}
+
+function describeRecording(
+  facts: StatusFacts,
+  trans: TranslationBundle
+): StatusText {
   if (facts.trouble !== null && facts.waiting > 0) {
     return {
       state: 'offline',
       text: trans.__('Telemetry: offline (%1 waiting)', facts.waiting),
       tooltip: trans.__(
-        'What you do is kept on this page and sent as soon as the relay answers. Last problem: %1',
+        'What you do is kept in this browser and sent as soon as the relay answers. Last problem: %1',
         facts.trouble
       )
     };
@@ -50,12 +94,12 @@ export function describeStatus(
   const lines = [
     facts.course
       ? trans.__(
-          'Runs of cells and results of tests are reported to %1 as %2.',
+          'What happens in this notebook is reported to %1 as %2.',
           facts.course,
           facts.student
         )
       : trans.__(
-          'Runs of cells and results of tests are reported as %1.',
+          'What happens in this notebook is reported as %1.',
           facts.student
         ),
     trans.__('Sent: %1. Waiting: %2.', facts.delivered, facts.waiting)

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { VERSION } from '../../src/lab/version.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -41,6 +42,32 @@ describe('a build', () => {
         }
       }
     });
+  });
+
+  it('brings the settings, and nothing else that a schema is', () => {
+    const folder = join(root, 'labextension/static/schemas/ipynb-telemetry');
+    expect(readdirSync(folder).sort()).toEqual([
+      'package.json.orig',
+      'plugin.json'
+    ]);
+    expect(readFileSync(join(folder, 'plugin.json'), 'utf8')).toBe(
+      readFileSync(join(root, 'schema/lab/plugin.json'), 'utf8')
+    );
+  });
+
+  it('is small, with what only an open dialogue or panel loads', () => {
+    const folder = join(root, 'labextension/static/static');
+    const sizes = readdirSync(folder)
+      .filter(file => file.endsWith('.js'))
+      .map(file => readFileSync(join(folder, file)))
+      // The contract with its schemas is there for other extensions that load it.
+      .filter(code => !/telemetry_event_v1|unevaluated/.test(code.toString()))
+      .map(code => gzipSync(code).length);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    process.stdout.write(`all of the extension: ${total} bytes gzipped\n`);
+    expect(sizes.length).toBeGreaterThan(4);
+    expect(total).toBeGreaterThan(10_000);
+    expect(total).toBeLessThan(48_000);
   });
 
   it('asks every JupyterLab for the first patch release of its minor', () => {

@@ -1,28 +1,11 @@
-/** What each answer of the Jupyter server means for the sender. */
-import { readBatchAnswer, readCourseAnswer } from '../../src/lab/outcomes.js';
+/** What each answer of the Jupyter server to a batch means for the sender. */
+import { readBatchAnswer } from '../../src/lab/outcomes.js';
 
 const answer = (
   status: number,
   body: unknown = null,
   retryAfter: string | null = null
 ) => ({ status, body, retryAfter });
-
-const COURSE = {
-  course: 'demo',
-  title: 'Demo',
-  version: 2,
-  level: 'code',
-  consent: 'notice',
-  identity: 'names',
-  events: ['start', 'end', 'cell', 'test', 'edit'],
-  notice: {
-    version: 3,
-    receiver: 'us',
-    retention_days: 365,
-    contact: 'a@b.example',
-    text: 'Ask us.'
-  }
-};
 
 describe('to a batch', () => {
   it('200 settles it, with what was set aside', () => {
@@ -81,51 +64,5 @@ describe('to a batch', () => {
         answer(503, { configured: false, message: 'no course key' })
       )
     ).toEqual({ kind: 'off', reason: 'no course key' });
-  });
-});
-
-describe('to the question for the course', () => {
-  it('200 gives its settings', () => {
-    expect(readCourseAnswer(answer(200, COURSE))).toEqual({
-      kind: 'course',
-      settings: COURSE
-    });
-  });
-
-  it('what is not understood collects the least and asks the most', () => {
-    expect(
-      readCourseAnswer(
-        answer(200, { ...COURSE, level: 'everything', consent: 'tacit' })
-      )
-    ).toMatchObject({
-      settings: { level: 'outcomes', consent: 'opt-in' }
-    });
-    expect(readCourseAnswer(answer(200, 'hello'))).toMatchObject({
-      kind: 'course',
-      settings: { level: 'outcomes' }
-    });
-  });
-
-  it('a relay that does not know the key is asked again', () => {
-    const refused = answer(401, { code: 'unknown_key', message: 'no' });
-    expect(readCourseAnswer(refused).kind).toBe('retry');
-  });
-
-  it.each([401, 404])('%i is PostHog itself: the least is sent', status => {
-    expect(
-      readCourseAnswer(answer(status, { message: 'PostHog answered' }))
-    ).toMatchObject({
-      kind: 'course',
-      settings: { course: '', level: 'outcomes' }
-    });
-  });
-
-  it('nobody collects, or the relay is away', () => {
-    expect(readCourseAnswer(answer(404)).kind).toBe('off');
-    expect(
-      readCourseAnswer(answer(503, { configured: false, message: 'no key' }))
-    ).toEqual({ kind: 'off', reason: 'no key' });
-    expect(readCourseAnswer(answer(502)).kind).toBe('retry');
-    expect(readCourseAnswer(answer(403)).kind).toBe('retry');
   });
 });

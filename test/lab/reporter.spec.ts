@@ -1,170 +1,188 @@
-/** What waits for the course's word, and what of an event may leave. */
-import type { CourseSettings, WireEvent } from '../../src/events/types.js';
+/** What may leave, at which level, and what the course is told of a decision. */
+import { SELECTABLE_EVENTS } from '../../src/events/collection.js';
+import type { SessionContext, WireEvent } from '../../src/events/types.js';
 import { validateWireEvent } from '../../src/events/validation.js';
-import type { CourseAnswer } from '../../src/lab/outcomes.js';
+import type { ConsentState, Standing } from '../../src/lab/consent.js';
 import type { MadeEvent } from '../../src/lab/made.js';
 import { MAX_HELD, Reporter } from '../../src/lab/reporter.js';
-import { Sequence } from '../../src/lab/sequence.js';
-import { Clock, settle } from './clock.js';
+import { decision } from './courses.js';
 
-const COURSE: CourseSettings = {
-  course: 'demo',
-  title: 'Demo',
-  version: 1,
-  level: 'outcomes',
-  consent: 'notice',
-  identity: 'names',
-  events: ['start', 'end', 'cell', 'test'],
-  notice: {
-    version: 1,
-    receiver: 'us',
-    retention_days: null,
-    contact: null,
-    text: null
-  }
+const CONTEXT: SessionContext = {
+  nb: 'n',
+  sess: 'aB3dE5gH',
+  student: 'A-B',
+  v: '0.1.0',
+  src: 'lab'
 };
 
-const made = (
-  sess = 'aB3dE5gH',
-  uuid = '0190163d-8694-739b-aea5-966c26f8ad91'
-): MadeEvent => ({
-  name: 'cell',
-  context: { nb: 'n', sess, student: 'A-B', v: '0.1.0', src: 'lab' },
-  uuid,
+const made = (name = 'cell'): MadeEvent => ({
+  name,
+  context: CONTEXT,
+  uuid: '0190163d-8694-739b-aea5-966c26f8ad91',
   at: new Date('2026-11-21T09:30:00Z'),
   properties: {
     cell_id: 'c1',
-    cell_num: 2,
     code: 'secret = 1',
     status: 'error',
-    ms: 3,
-    err: 'ValueError: my secret',
-    count: 2,
-    lines: 1,
-    nb_cell: 'c1'
+    err: 'ValueError: my secret'
   }
 });
 
-function reporter(answers: CourseAnswer[]) {
-  const clock = new Clock();
+function reporter(state: ConsentState, level: Standing['level'] = 'outcomes') {
   const queued: WireEvent[] = [];
-  const said: string[] = [];
-  let asked = 0;
+  const now = {
+    state,
+    session: null as SessionContext | null,
+    student: null as string | null
+  };
   const subject = new Reporter({
     outbox: { add: events => void queued.push(...events) },
-    sequence: new Sequence(null),
-    askCourse: async () => {
-      asked += 1;
-      return answers.shift() ?? { kind: 'course', settings: COURSE };
-    },
-    inform: message => said.push(message),
-    later: clock.later
+    standing: () => ({
+      state: now.state,
+      level,
+      collects: name =>
+        ['sending', 'tell'].includes(now.state) && name !== 'edit',
+      mayStop: true
+    }),
+    session: () => now.session,
+    student: () => now.student
   });
-  return { subject, clock, queued, said, asked: () => asked };
+  return { subject, queued, now };
 }
 
-it('lets nothing out before the course is known, then everything in order', async () => {
-  const r = reporter([
-    { kind: 'retry', reason: 'away', afterMs: null },
-    { kind: 'retry', reason: 'away', afterMs: null }
-  ]);
+it('holds what happens while nothing is known, and lets it go with the student’s word', () => {
+  const r = reporter('unknown');
   r.subject.report(made());
-  await settle();
-  r.subject.report(made());
+  r.subject.standingChanged();
   expect(r.queued).toEqual([]);
-  expect(r.subject).toMatchObject({ held: 2, trouble: 'away', course: null });
-  await r.clock.pass(10_000);
-  r.subject.report(made());
-  expect(r.queued.map(event => event.properties['seq'])).toEqual([1, 2, 3]);
-  expect(r.subject).toMatchObject({ held: 0, trouble: null, course: COURSE });
+  expect(r.subject.held).toBe(1);
+  r.now.state = 'sending';
+  r.subject.standingChanged();
+  expect(r.queued).toHaveLength(1);
+  expect(r.subject.held).toBe(0);
+});
+
+it.each(['ask', 'declined', 'paused', 'off'] as const)(
+  'gives up what it held where the answer is %s, and takes nothing',
+  state => {
+    const r = reporter('unknown');
+    r.subject.report(made());
+    r.now.state = state;
+    r.subject.standingChanged();
+    expect(r.subject.report(made())).toBe(false);
+    expect(r.subject.held).toBe(0);
+    r.now.state = 'sending';
+    r.subject.standingChanged();
+    expect(r.queued).toEqual([]);
+  }
+);
+
+it('holds a bounded number', () => {
+  const r = reporter('unknown');
+  for (let i = 0; i < MAX_HELD + 5; i++) {
+    r.subject.report(made());
+  }
+  expect(r.subject.held).toBe(MAX_HELD);
+});
+
+it('leaves out what is not collected', () => {
+  const r = reporter('sending');
+  for (const name of SELECTABLE_EVENTS) {
+    r.subject.report(made(name));
+  }
+  expect(r.queued.map(({ event }) => event)).toEqual(
+    SELECTABLE_EVENTS.filter(name => name !== 'edit')
+  );
 });
 
 it.each([
   ['outcomes', null, 'ValueError'],
   ['code', 'secret = 1', 'ValueError: my secret'],
   ['full', 'secret = 1', 'ValueError: my secret']
-] as const)(
-  'at level %s sends code %j and err %j',
-  async (level, code, err) => {
-    const r = reporter([{ kind: 'course', settings: { ...COURSE, level } }]);
-    r.subject.report(made());
-    await settle();
-    expect(r.queued).toEqual([
-      {
-        event: 'cell',
-        distinct_id: 'A-B',
-        uuid: '0190163d-8694-739b-aea5-966c26f8ad91',
-        timestamp: '2026-11-21T09:30:00.000Z',
-        properties: {
-          nb: 'n',
-          sess: 'aB3dE5gH',
-          student: 'A-B',
-          v: '0.1.0',
-          src: 'lab',
-          seq: 1,
-          cell_id: 'c1',
-          cell_num: 2,
-          code,
-          status: 'error',
-          ms: 3,
-          err,
-          count: 2,
-          lines: 1,
-          nb_cell: 'c1'
-        }
+] as const)('at level %s sends code %j and err %j', (level, code, err) => {
+  const r = reporter('sending', level);
+  r.subject.report(made());
+  // The number comes from the store.
+  expect(r.queued).toEqual([
+    {
+      event: 'cell',
+      distinct_id: 'A-B',
+      uuid: '0190163d-8694-739b-aea5-966c26f8ad91',
+      timestamp: '2026-11-21T09:30:00.000Z',
+      properties: {
+        nb: 'n',
+        sess: 'aB3dE5gH',
+        student: 'A-B',
+        v: '0.1.0',
+        src: 'lab',
+        cell_id: 'c1',
+        code,
+        status: 'error',
+        err
       }
-    ]);
+    }
+  ]);
+  expect(validateWireEvent(r.queued[0])).toMatchObject({ ok: true });
+});
+
+describe('the word to the course', () => {
+  const said = (events: readonly WireEvent[]) =>
+    events.map(({ event, properties: p }) =>
+      event === 'consent'
+        ? [p['action'], p['level'], p['notice_version'], p['sess'], p['src']]
+        : event
+    );
+
+  it('goes with the session that is there', () => {
+    const r = reporter('sending');
+    r.now.session = { ...CONTEXT, sess: 'zzzzzzzz', src: 'kernel' };
+    r.subject.tell('given', decision());
+    expect(said(r.queued)).toEqual([['given', 'code', 2, 'zzzzzzzz', 'lab']]);
     expect(validateWireEvent(r.queued[0])).toMatchObject({ ok: true });
-  }
-);
+  });
 
-it('counts each session by itself', async () => {
-  const r = reporter([]);
-  await settle();
-  for (const sess of ['one', 'two', 'one', 'two', 'two']) {
-    r.subject.report(made(sess));
-  }
-  expect(r.queued.map(event => event.properties['seq'])).toEqual([
-    1, 1, 2, 2, 3
-  ]);
-});
-
-it('gives up what it held where nobody collects, says so once, and asks no more', async () => {
-  const r = reporter([{ kind: 'off', reason: 'no course key' }]);
-  r.subject.report(made());
-  await settle();
-  r.subject.report(made());
-  r.subject.switchOff('again');
-  await r.clock.pass(10 * 60_000);
-  expect(r.queued).toEqual([]);
-  expect(r.subject).toMatchObject({ held: 0, off: 'no course key' });
-  expect(r.said).toEqual([
-    'ipynb-telemetry: this page reports nothing: no course key'
-  ]);
-  expect(r.asked()).toBe(1);
-});
-
-it('reports nothing to a course that asks first', async () => {
-  const settings = { ...COURSE, consent: 'opt-in' as const };
-  const r = reporter([{ kind: 'course', settings }]);
-  r.subject.report(made());
-  await settle();
-  r.subject.report(made());
-  expect(r.queued).toEqual([]);
-  expect(r.subject.off).toMatch(/asks each student first/);
-});
-
-it('holds a bounded number, and asks ever more rarely', async () => {
-  const away: CourseAnswer = { kind: 'retry', reason: 'away', afterMs: null };
-  const r = reporter(Array.from({ length: 1000 }, () => away));
-  for (let i = 0; i < MAX_HELD + 5; i++) {
+  it('waits for the first event that follows, and comes before it', () => {
+    const r = reporter('sending');
+    r.subject.tell('given', decision());
+    expect(r.queued).toEqual([]);
     r.subject.report(made());
-  }
-  await r.clock.pass(60 * 60_000);
-  expect(r.subject.held).toBe(MAX_HELD);
-  expect(r.asked()).toBeLessThan(70);
-  r.subject.dispose();
-  const before = r.asked();
-  await r.clock.pass(60 * 60_000);
-  expect(r.asked()).toBe(before);
+    expect(said(r.queued)).toEqual([
+      ['given', 'code', 2, 'aB3dE5gH', 'lab'],
+      'cell'
+    ]);
+  });
+
+  it('is not said of an agreement that was taken back before anything came of it', () => {
+    const r = reporter('sending');
+    r.subject.tell('given', decision());
+    r.now.state = 'declined';
+    r.subject.standingChanged();
+    r.now.state = 'sending';
+    r.subject.report(made());
+    expect(said(r.queued)).toEqual(['cell']);
+  });
+
+  it('takes back in the last session, also when that is over', () => {
+    const r = reporter('sending');
+    r.subject.report(made());
+    r.now.state = 'declined';
+    r.subject.tell('withdrawn', decision({ decision: 'declined' }));
+    expect(said(r.queued)).toEqual([
+      'cell',
+      ['withdrawn', 'code', 2, 'aB3dE5gH', 'lab']
+    ]);
+  });
+
+  it('takes back what earlier pages sent of a student who is known, and nothing of nobody', () => {
+    const r = reporter('declined');
+    r.subject.tell('withdrawn', decision());
+    expect(r.queued).toEqual([]);
+    r.now.student = 'A-B';
+    r.subject.tell('withdrawn', decision());
+    expect(r.queued[0]).toMatchObject({
+      distinct_id: 'A-B',
+      properties: { action: 'withdrawn', student: 'A-B' }
+    });
+    expect(validateWireEvent(r.queued[0])).toMatchObject({ ok: true });
+  });
 });

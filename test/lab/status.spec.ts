@@ -1,14 +1,9 @@
 /** What the status bar says. */
-import type { TranslationBundle } from '@jupyterlab/translation';
 import { describeStatus, type StatusFacts } from '../../src/lab/statusText.js';
-
-/** Puts the arguments in, as Jupyter's own bundle does. */
-const trans = {
-  __: (text: string, ...args: unknown[]) =>
-    text.replace(/%(\d)/g, (_, i: string) => String(args[Number(i) - 1]))
-} as TranslationBundle;
+import { trans } from './courses.js';
 
 const QUIET: StatusFacts = {
+  consent: 'sending',
   student: null,
   course: null,
   off: null,
@@ -27,7 +22,11 @@ it.each([
     'offline',
     'Telemetry: offline (3 waiting)'
   ],
-  [{ student: 'A-B', trouble: 'away' }, 'on', 'Telemetry: recording']
+  [{ student: 'A-B', trouble: 'away' }, 'on', 'Telemetry: recording'],
+  [{ student: 'A-B', consent: 'tell' }, 'on', 'Telemetry: recording'],
+  [{ consent: 'ask' }, 'ask', 'Telemetry: waits for your answer'],
+  [{ student: 'A-B', consent: 'paused' }, 'off', 'Telemetry: paused'],
+  [{ student: 'A-B', consent: 'declined' }, 'off', 'Telemetry: declined']
 ] as const)('of %j is %s: %s', (facts, state, text) => {
   expect(describeStatus({ ...QUIET, ...facts }, trans)).toMatchObject({
     state,

@@ -67,6 +67,7 @@ describe('the wheel', () => {
       expect.arrayContaining([
         `${extension}/package.json`,
         `${extension}/install.json`,
+        `${extension}/schemas/ipynb-telemetry/plugin.json`,
         expect.stringMatching(
           new RegExp(`^${extension}/static/remoteEntry\\..*\\.js$`)
         ),

@@ -1,0 +1,355 @@
+/** Everything of the recorder that a student sees and does: bars, status, commands, dialogue and panel. */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { ICommandPalette } from '@jupyterlab/apputils';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { IStatusBar } from '@jupyterlab/statusbar';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { DisposableSet, type IDisposable } from '@lumino/disposable';
+import { NoticeBar } from './banner.js';
+import { barOf, type BarAction } from './barText.js';
+import { strictest } from './consent.js';
+import { courseName } from './courseAnswer.js';
+import { guarded } from './guard.js';
+import type { TelemetryPanel } from './panel.js';
+import type { PanelFacts, PanelHost } from './panelView.js';
+import type { Recorder } from './recorder.js';
+import { StatusItem } from './status.js';
+
+/** Commands, for menus and other extensions. `capture` is the telemetry's, not the face's. */
+export const COMMANDS = {
+  panel: 'ipynb-telemetry:open-panel',
+  pause: 'ipynb-telemetry:toggle-pause',
+  decide: 'ipynb-telemetry:decide',
+  withdraw: 'ipynb-telemetry:withdraw'
+} as const;
+
+/** What the face is put on. */
+export interface FaceOptions {
+  app: JupyterFrontEnd;
+  tracker: INotebookTracker;
+  recorder: Recorder;
+  statusBar: IStatusBar | null;
+  palette: ICommandPalette | null;
+  trans: TranslationBundle;
+}
+
+/** Events that the panel lists at most. */
+const MAX_LISTED = 2000;
+
+/** The face of one page's recorder. */
+export class Face implements IDisposable {
+  constructor(options: FaceOptions) {
+    this._options = options;
+    this._addCommands();
+    this._status = this._addStatus();
+    options.recorder.changed.connect(this._refresh, this);
+    this._refresh();
+  }
+
+  get isDisposed(): boolean {
+    return this._parts.isDisposed;
+  }
+
+  /** Whether the status item is shown. */
+  set showStatus(shown: boolean) {
+    this._status.setHidden(!shown);
+  }
+
+  dispose(): void {
+    this._options.recorder.changed.disconnect(this._refresh, this);
+    this._bars.forEach(bar => bar.dispose());
+    this._panel?.dispose();
+    this._status.dispose();
+    this._parts.dispose();
+  }
+
+  private _addCommands(): void {
+    const { app, palette, recorder, trans } = this._options;
+    const { agreement } = recorder;
+    const runs = (): boolean =>
+      ['sending', 'tell', 'paused'].includes(agreement.standing.state);
+    const mayStop = (): boolean => runs() && agreement.standing.mayStop;
+    const noArgs = { args: { type: 'object' as const, properties: {} } };
+    const commands = {
+      [COMMANDS.panel]: {
+        label: trans.__('What Has Been Sent About Me'),
+        execute: () => this._openPanel()
+      },
+      [COMMANDS.pause]: {
+        label: () =>
+          agreement.standing.state === 'paused'
+            ? trans.__('Resume Telemetry')
+            : trans.__('Pause Telemetry'),
+        isEnabled: mayStop,
+        execute: () =>
+          agreement.setPaused(agreement.standing.state !== 'paused')
+      },
+      [COMMANDS.decide]: {
+        label: trans.__('Telemetry Notice and Decision…'),
+        isEnabled: () => agreement.course !== null && agreement.off === null,
+        execute: () => this._read(null)
+      },
+      [COMMANDS.withdraw]: {
+        label: trans.__('Withdraw from Telemetry'),
+        caption: trans.__('Ends the recording at once'),
+        isEnabled: mayStop,
+        execute: () => this._decline()
+      }
+    };
+    for (const [command, description] of Object.entries(commands)) {
+      this._parts.add(
+        app.commands.addCommand(command, {
+          ...description,
+          describedBy: noArgs
+        })
+      );
+      const category = trans.__('Telemetry');
+      const item = palette?.addItem({ command, category });
+      if (item) {
+        this._parts.add(item);
+      }
+    }
+  }
+
+  private _addStatus(): StatusItem {
+    const { app, statusBar, trans } = this._options;
+    const status = new StatusItem(app.commands, Object.values(COMMANDS), trans);
+    if (statusBar) {
+      this._parts.add(
+        statusBar.registerStatusItem('ipynb-telemetry:status', {
+          item: status,
+          align: 'right',
+          rank: 900
+        })
+      );
+    } else {
+      // Notebook 7 has no status bar; this is left of the kernel's name.
+      app.shell.add(status, 'top', { rank: 10_005 });
+    }
+    return status;
+  }
+
+  private _refresh(): void {
+    guarded('showing the state', () => {
+      const { recorder, app } = this._options;
+      const { agreement, notebooks, outbox } = recorder;
+      const { delivered, dropped, trouble } = outbox.state;
+      const settings = agreement.course?.settings;
+      this._status.present({
+        consent: agreement.standing.state,
+        student: notebooks.currentSession?.student ?? null,
+        course: settings?.title || settings?.course || null,
+        off: agreement.off,
+        waiting: recorder.waiting,
+        delivered,
+        dropped,
+        trouble: trouble ?? agreement.trouble
+      });
+      const { state } = agreement.standing;
+      if (state !== this._state) {
+        this._state = state;
+        this._dismissed.clear();
+        Object.values(COMMANDS).forEach(command =>
+          app.commands.notifyCommandChanged(command)
+        );
+      }
+      this._refreshBars();
+    });
+  }
+
+  /** One bar above each notebook that is, or would be, recorded. */
+  private _refreshBars(): void {
+    const { recorder, trans } = this._options;
+    const { agreement, notebooks } = recorder;
+    const { course, record, standing } = agreement;
+    const bar = barOf(standing, course, record, trans);
+    const wanted = new Set<NotebookPanel>();
+    if (bar !== null) {
+      for (const { panel, concerned } of notebooks.followed) {
+        if (concerned && !this._dismissed.has(panel) && !panel.isDisposed) {
+          wanted.add(panel);
+        }
+      }
+    }
+    for (const [panel, shown] of this._bars) {
+      if (!wanted.has(panel)) {
+        this._bars.delete(panel);
+        // The keyboard goes back to the notebook, not to nowhere.
+        if (shown.node.contains(document.activeElement)) {
+          panel.content.activate();
+        }
+        shown.dispose();
+      }
+    }
+    for (const panel of wanted) {
+      (this._bars.get(panel) ?? this._addBar(panel)).present(bar!);
+    }
+  }
+
+  private _addBar(panel: NotebookPanel): NoticeBar {
+    const bar = new NoticeBar(
+      this._options.trans.__('Telemetry'),
+      action => guarded('a decision', () => this._act(action, panel)),
+      () => this._dismiss(panel)
+    );
+    this._bars.set(panel, bar);
+    panel.contentHeader.addWidget(bar);
+    return bar;
+  }
+
+  /** Decided later: the bar is gone until something changes, and the status item stays. */
+  private _dismiss(panel: NotebookPanel): void {
+    this._dismissed.add(panel);
+    this._refreshBars();
+  }
+
+  private async _act(action: BarAction, panel: NotebookPanel): Promise<void> {
+    switch (action) {
+      case 'agree':
+        await (this._needsName(panel) ? this._read(panel) : this._agree());
+        break;
+      case 'decline':
+        await this._decline();
+        break;
+      case 'seen':
+        await this._agree();
+        break;
+      case 'read':
+        await this._read(panel);
+        break;
+    }
+  }
+
+  /** Agrees to what the course asks, but to no more than before. */
+  private async _agree(): Promise<void> {
+    const { agreement } = this._options.recorder;
+    await agreement.decide('agreed', this._level());
+  }
+
+  private async _decline(): Promise<void> {
+    await this._options.recorder.agreement.decide('declined', this._level());
+  }
+
+  private async _read(panel: NotebookPanel | null): Promise<void> {
+    const { recorder, trans } = this._options;
+    const { agreement } = recorder;
+    const { course, standing } = agreement;
+    if (course === null || agreement.off !== null) {
+      return;
+    }
+    const { askConsent } = await import('./consentDialog.js');
+    const answer = await askConsent(
+      {
+        course,
+        state: standing.state,
+        level: this._level(),
+        mayStop: standing.mayStop,
+        needsName: this._needsName(panel ?? this._options.tracker.currentWidget)
+      },
+      trans
+    );
+    if (answer?.decision === 'agreed') {
+      await agreement.decide('agreed', answer.level, answer.student);
+    } else if (answer?.decision === 'declined') {
+      await this._decline();
+    }
+  }
+
+  /** Level that is offered: the course's, or a lower one that was chosen before. */
+  private _level(): ReturnType<typeof strictest> {
+    const { course, record } = this._options.recorder.agreement;
+    const level = course?.settings.level ?? 'outcomes';
+    return record?.decision === 'agreed'
+      ? strictest(level, record.level)
+      : level;
+  }
+
+  /** Nobody knows the student, and no kernel package will ask in this notebook. */
+  private _needsName(panel: NotebookPanel | null): boolean {
+    const { agreement, notebooks } = this._options.recorder;
+    const found = notebooks.followed.find(one => one.panel === panel);
+    return (
+      agreement.student === null &&
+      found !== undefined &&
+      found.session === null &&
+      !found.hasSetup
+    );
+  }
+
+  private async _openPanel(): Promise<void> {
+    const { app, trans } = this._options;
+    if (!this._panel || this._panel.isDisposed) {
+      const { TelemetryPanel } = await import('./panel.js');
+      this._panel = new TelemetryPanel(this._panelHost(), trans);
+    }
+    if (!this._panel.isAttached) {
+      app.shell.add(this._panel, 'right');
+    }
+    app.shell.activateById(this._panel.id);
+  }
+
+  private _panelHost(): PanelHost {
+    const { recorder } = this._options;
+    const { agreement, notebooks, outbox } = recorder;
+    return {
+      facts: (): PanelFacts => ({
+        standing: agreement.standing,
+        course: agreement.course,
+        record: agreement.record,
+        student: notebooks.currentSession?.student ?? agreement.student,
+        off: agreement.off,
+        outbox: outbox.state,
+        trouble: agreement.trouble
+      }),
+      events: async () => ({
+        waiting: await outbox.waiting(MAX_LISTED),
+        sent: await outbox.journal.list(MAX_LISTED)
+      }),
+      changed: recorder.changed,
+      setPaused: paused =>
+        guarded('pausing', () => agreement.setPaused(paused)),
+      decide: () => guarded('the notice', () => this._read(null)),
+      withdraw: () => guarded('withdrawing', () => this._decline()),
+      forget: () => this._forget()
+    };
+  }
+
+  private async _forget(): Promise<string> {
+    const { recorder, trans } = this._options;
+    const { agreement, outbox } = recorder;
+    const { Dialog, showDialog } = await import('@jupyterlab/apputils');
+    const course = agreement.course;
+    const { button } = await showDialog({
+      title: trans.__('Delete what is kept here?'),
+      body: trans.__(
+        'The list of your events, what waits to be sent, your name and your decisions are deleted from this browser and this Jupyter server. What has arrived at %1 stays there: ask %2 to delete it.',
+        course ? courseName(course, trans) : trans.__('the course'),
+        course?.settings.notice.contact || trans.__('your instructors')
+      ),
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Cancel') }),
+        Dialog.warnButton({ label: trans.__('Delete') })
+      ],
+      defaultButton: 0
+    });
+    if (!button.accept) {
+      return '';
+    }
+    const answer = await agreement.forget();
+    await outbox.journal.clear();
+    return answer.kind === 'ok'
+      ? trans.__('Deleted.')
+      : trans.__(
+          'Deleted in this browser. The Jupyter server has not: %1',
+          answer.reason
+        );
+  }
+
+  private _options: FaceOptions;
+  private _parts = new DisposableSet();
+  private _status: StatusItem;
+  private _bars = new Map<NotebookPanel, NoticeBar>();
+  private _dismissed = new Set<NotebookPanel>();
+  private _panel: TelemetryPanel | null = null;
+  private _state: string | null = null;
+}
