@@ -12,11 +12,19 @@ export interface CommandOption {
 export interface Invocation {
   /** Values of the arguments, by name. */
   args: Readonly<Record<string, string>>;
+  /** Values of the argument that takes several. */
+  rest: readonly string[];
   /** Values of the options: text, or true for a switch. */
   options: Readonly<Record<string, string | boolean | undefined>>;
   env: NodeJS.ProcessEnv;
   /** Writes a line to standard output. */
   print: (line: string) => void;
+  /** Writes a line to standard error. */
+  warn: (line: string) => void;
+  /** Standard input to its end. */
+  read: () => Promise<Uint8Array>;
+  /** Writes text to standard output as it is. */
+  write: (text: string) => void;
 }
 
 /** One command. */
@@ -27,10 +35,13 @@ export interface Command {
   summary: string;
   /** Names of its arguments, all of them required. */
   args: readonly string[];
+  /** Name of an argument that takes one or more values, after the others. */
+  rest?: string;
   options: Readonly<Record<string, CommandOption>>;
   /** Command lines that work, without the program's name. */
   examples: readonly string[];
-  run(invocation: Invocation): Promise<void>;
+  /** @returns the exit code where it is not 0. */
+  run(invocation: Invocation): Promise<number | void>;
 }
 
 /** A mistake in how a command was called: the process ends with 2. */
@@ -69,12 +80,15 @@ export const JSON_OPTION = {
 
 /** Usage line of a command. */
 export function usageOf(command: Command): string {
-  return [
-    PROGRAM,
-    command.name,
-    ...command.args.map(arg => arg.toUpperCase()),
-    '[options]'
-  ].join(' ');
+  return [PROGRAM, command.name, ...argumentsOf(command), '[options]'].join(
+    ' '
+  );
+}
+
+/** Its arguments as the help writes them. */
+export function argumentsOf({ args, rest }: Command): string[] {
+  const names = args.map(arg => arg.toUpperCase());
+  return rest === undefined ? names : [...names, `${rest.toUpperCase()}…`];
 }
 
 /** Help of one command. */
@@ -108,7 +122,7 @@ export function helpOfAll(commands: readonly Command[]): string {
     'Commands:',
     ...columns(
       commands.map(command => [
-        [command.name, ...command.args.map(arg => arg.toUpperCase())].join(' '),
+        [command.name, ...argumentsOf(command)].join(' '),
         command.summary
       ])
     ),

@@ -5,6 +5,7 @@ import { CourseFileError } from '../relay/courses/courseFile.js';
 import { CourseError } from '../relay/courses/editCourses.js';
 import { VERSION } from '../relay/version.js';
 import {
+  argumentsOf,
   CommandError,
   helpOf,
   helpOfAll,
@@ -21,6 +22,12 @@ import {
 } from './course.js';
 import { keyAddCommand, keyListCommand, keyRevokeCommand } from './key.js';
 import { linkCommand } from './link.js';
+import {
+  notebooksCheckCommand,
+  notebooksInsertCommand,
+  notebooksRemoveCommand,
+  notebooksUpdateCommand
+} from './notebooks.js';
 import { relayCommand } from './relay.js';
 
 /** All commands, in the order of the help. */
@@ -32,19 +39,28 @@ export const COMMANDS: readonly Command[] = [
   courseListCommand,
   keyAddCommand,
   keyRevokeCommand,
-  keyListCommand
+  keyListCommand,
+  notebooksInsertCommand,
+  notebooksUpdateCommand,
+  notebooksRemoveCommand,
+  notebooksCheckCommand
 ];
 
-/** Where a run writes to. */
+/** Where a run reads from and writes to. */
 export interface Terminal {
   out: (line: string) => void;
   err: (line: string) => void;
+  /** Standard input to its end; empty by default. */
+  read?: () => Promise<Uint8Array>;
+  /** Text as it is to standard output; nowhere by default. */
+  write?: (text: string) => void;
 }
 
 /**
  * Runs the program.
  *
- * @returns the exit code: 0 done, 1 failed, 2 called in a way that cannot work. Never rejects.
+ * @returns the exit code: 0 done, 1 failed, 2 called in a way that cannot work, or what the
+ *   command says. Never rejects.
  */
 export async function run(
   argv: readonly string[],
@@ -68,8 +84,7 @@ export async function run(
       terminal.out(helpOf(command));
       return 0;
     }
-    await command.run(parse(command, rest, env, terminal));
-    return 0;
+    return (await command.run(parse(command, rest, env, terminal))) ?? 0;
   } catch (error) {
     const { code, lines } = explain(error, command);
     lines.forEach(terminal.err);
@@ -116,9 +131,13 @@ function parse(
     throw new UsageError(`${problem!.replace(/\.$/, '')}.`);
   }
   const { positionals, values } = parsed;
-  if (positionals.length !== command.args.length) {
-    const expected =
-      command.args.map(arg => arg.toUpperCase()).join(' ') || 'no argument';
+  const count = command.args.length;
+  const fits =
+    command.rest === undefined
+      ? positionals.length === count
+      : positionals.length > count;
+  if (!fits) {
+    const expected = argumentsOf(command).join(' ') || 'no argument';
     throw new UsageError(
       `expected ${expected}, got ${positionals.map(text => JSON.stringify(text)).join(' ') || 'none'}.`
     );
@@ -127,9 +146,13 @@ function parse(
     args: Object.fromEntries(
       command.args.map((name, index) => [name, positionals[index]!])
     ),
+    rest: positionals.slice(count),
     options: values as Invocation['options'],
     env,
-    print: terminal.out
+    print: terminal.out,
+    warn: terminal.err,
+    read: terminal.read ?? (() => Promise.resolve(new Uint8Array())),
+    write: terminal.write ?? (() => undefined)
   };
 }
 

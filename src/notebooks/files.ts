@@ -69,27 +69,51 @@ export async function editNotebookFile<
   edit: (text: string) => T | Refusal,
   options: { dryRun?: boolean } = {}
 ): Promise<T | Refusal> {
-  try {
-    const file = await realpath(path);
-    const before = await stat(file, { bigint: true });
-    if (!before.isFile()) {
-      return refuse(
-        'file',
-        before.isDirectory()
-          ? 'it is a folder; --recursive looks into folders'
-          : 'it is no ordinary file'
-      );
-    }
-    const decoded = decodeNotebook(await readFile(file));
-    const result = decoded.ok ? edit(decoded.text) : decoded;
-    if (!result.ok || result.changed !== true || options.dryRun === true) {
-      return result;
-    }
+  const found = await orRefusal(() => read(path));
+  if (!found.ok) {
+    return found;
+  }
+  const result = edit(found.text);
+  if (!result.ok || result.changed !== true || options.dryRun === true) {
+    return result;
+  }
+  const replaced = await orRefusal(async () => {
     // Renaming would replace a file that is meant not to be written to.
-    await access(file, constants.W_OK);
-    return (await replace(file, result.text!, before))
-      ? result
+    await access(found.file, constants.W_OK);
+    return (await replace(found.file, result.text!, found.before))
+      ? { ok: true as const }
       : refuse('file', 'it was changed meanwhile; try again');
+  });
+  return replaced.ok ? result : replaced;
+}
+
+interface Found {
+  ok: true;
+  /** The file itself, where a link led to it. */
+  file: string;
+  before: BigIntStats;
+  text: string;
+}
+
+async function read(path: string): Promise<Found | Refusal> {
+  const file = await realpath(path);
+  const before = await stat(file, { bigint: true });
+  if (before.isDirectory()) {
+    return refuse('folder', 'it is a folder');
+  }
+  if (!before.isFile()) {
+    return refuse('file', 'it is no ordinary file');
+  }
+  const decoded = decodeNotebook(await readFile(file));
+  return decoded.ok ? { ok: true, file, before, text: decoded.text } : decoded;
+}
+
+/** Failures of the file system are reasons, too. */
+async function orRefusal<T>(
+  work: () => Promise<T | Refusal>
+): Promise<T | Refusal> {
+  try {
+    return await work();
   } catch (error) {
     return refuse('file', explain(error as NodeJS.ErrnoException));
   }

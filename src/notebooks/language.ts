@@ -119,7 +119,8 @@ const EVIDENCE: Readonly<Record<string, readonly RegExp[]>> = {
   JavaScript: [
     /^\s*(const|let|var) [\w{[].*=/,
     /=> *[{(\w]|\bconsole\.log\(|===|!==|\brequire\(['"]/,
-    /^\s*(async )?function \w*\(.*\) *\{|^\s*import .* from ['"]/
+    /^\s*(async )?function \w*\(.*\) *\{|^\s*import .* from ['"]/,
+    /;\s*(\/\/.*)?$/
   ],
   'Java, Scala or C': [
     /^\s*#include\b|\bstd::|^\s*using namespace\b|\bint main\(/,

@@ -17,7 +17,8 @@ export type RefusalCode =
   /** No notebook id is given, and none can be derived. */
   | 'no-id'
   /** The file cannot be read or replaced. */
-  | 'file';
+  | 'file'
+  | 'folder';
 
 /** A notebook that was left untouched, and why. */
 export interface Refusal {

@@ -1,10 +1,21 @@
 /** The commands: what they do, what they say when they cannot, and that the documentation is theirs. */
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  writeFile
+} from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { helpOf } from '../../src/cli/command.js';
 import { COMMANDS, run } from '../../src/cli/run.js';
+
+/** A notebook that has its setup cell. */
+const SAMPLE = new URL('../../examples/sample.ipynb', import.meta.url);
 
 let folder: string;
 beforeEach(async () => {
@@ -394,10 +405,11 @@ describe('what cannot be is said in a line, with what can', () => {
 });
 
 describe('the documentation', () => {
-  const docs = readFileSync(
-    new URL('../../docs/relay.md', import.meta.url),
-    'utf8'
-  );
+  const docs = ['relay', 'notebooks']
+    .map(name =>
+      readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8')
+    )
+    .join('\n');
   const documented = new Map(
     [
       ...docs.matchAll(
@@ -436,10 +448,25 @@ describe('the documentation', () => {
       return;
     }
     const outside = argv.map(word =>
-      word.endsWith('.key') || word.startsWith('/')
+      /\.(key|ipynb)$|^lessons$|^\//.test(word)
         ? join(folder, word.replaceAll('/', '-'))
         : word
     );
+    if (name.startsWith('notebooks ')) {
+      const [first] = outside.filter(word => word.startsWith(folder));
+      const folders = first!.endsWith('lessons');
+      if (folders) {
+        await mkdir(first!);
+      }
+      for (const word of folders ? [join(first!, 'a.ipynb')] : outside) {
+        if (word.endsWith('.ipynb')) {
+          await copyFile(SAMPLE, word);
+          if (name === 'notebooks insert') {
+            await ok('notebooks', 'remove', word);
+          }
+        }
+      }
+    }
     if (name !== 'course add') {
       await cli('course', 'add', 'python-101', '--title', 'x');
     }

@@ -1,11 +1,20 @@
 """The generated cell: its known beginning, and safe whatever the id contains."""
 
 import ast
+import asyncio
+import builtins
+import subprocess
+import sys
 
+import nbformat
 import pytest
+from conftest import fixture
 from hypothesis import given
 from hypothesis import strategies as st
 from ipynb_telemetry import get_telemetry_setup_cell
+from ipynb_telemetry.notebook_cells import get_telemetry_setup_cell_node
+
+GOLDEN = fixture("setup-cells")
 
 
 def argument(cell: str) -> str:
@@ -79,3 +88,102 @@ def is_pip(node: ast.AST) -> bool:
         node.elts.pop(0)  # sys.executable
         return True
     return False
+
+
+@pytest.mark.parametrize(("notebook_id", "literal"), GOLDEN["ids"])
+def test_it_is_the_cell_of_the_golden_file_which_typescript_writes_too(notebook_id, literal):
+    expected = GOLDEN["base"].replace('setup_telemetry("intro")', f"setup_telemetry({literal})")
+    assert get_telemetry_setup_cell(notebook_id) == expected
+    assert argument(expected) == notebook_id
+
+
+@pytest.mark.parametrize("package", GOLDEN["packages"])
+def test_it_installs_what_the_golden_file_says(monkeypatch, package):
+    monkeypatch.setenv("TELEMETRY_PACKAGE_NAME", package["name"])
+    monkeypatch.setenv("TELEMETRY_PACKAGE_SPEC", package["spec"])
+    assert get_telemetry_setup_cell("intro") == package["source"]
+
+
+def test_as_a_whole_cell_it_is_valid_and_marked():
+    node = nbformat.from_dict(get_telemetry_setup_cell_node("intro"))
+    notebook = nbformat.v4.new_notebook(cells=[node])
+    nbformat.validate(notebook)
+    assert node.source == get_telemetry_setup_cell("intro")
+    assert node.metadata == {"ipynb_telemetry": {"notebook": "intro", "setup": True}}
+    assert '"setup": true' in nbformat.writes(notebook)
+
+
+def without_package(monkeypatch, fail) -> dict[str, object]:
+    """Run the cell where the package is missing and pip does `fail`; the notebook's names."""
+    monkeypatch.setitem(sys.modules, "ipynb_telemetry", None)
+    monkeypatch.setattr(subprocess, "run", fail)
+    names: dict[str, object] = {}
+    exec(get_telemetry_setup_cell("intro"), names)
+    return names
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        subprocess.CalledProcessError(1, "pip"),
+        subprocess.TimeoutExpired("pip", 120),
+        OSError("no processes here"),
+        KeyboardInterrupt(),
+    ],
+)
+def test_without_the_package_everything_a_lesson_uses_is_there(monkeypatch, capsys, error):
+    def fail(*_args, **_kwargs):
+        raise error
+
+    told = without_package(monkeypatch, fail)["_telemetry"]
+    assert isinstance(told, dict)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1
+    assert f"is not available ({type(error).__name__}" in said[0]
+    assert builtins.STUDENT_NAME == told["student_name"] == "UNKNOWN"
+    assert told["session_id"] is None
+    builtins._cell("one")
+    builtins._cell("two", "code")
+    builtins._telemetry_capture("hint")
+    builtins._telemetry_capture("hint", {"n": 1})
+    assert told["_cell"] is builtins._cell
+    assert told["tracked_test"] is builtins.tracked_test
+    assert told["_capture"] is builtins._telemetry_capture
+
+    @builtins.tracked_test("mean")
+    def named(value=1):
+        return value
+
+    @builtins.tracked_test
+    def bare(value=2):
+        return value
+
+    @builtins.tracked_test("later")
+    async def later():
+        return 3
+
+    assert [named(), named(5), bare(), bare(value=6), asyncio.run(later())] == [1, 5, 2, 6, 3]
+    assert bare.__name__ == "bare"
+
+
+def test_installing_has_an_end(monkeypatch):
+    calls = []
+
+    def fail(*args, **kwargs):
+        calls.append((args, kwargs))
+        raise OSError
+
+    without_package(monkeypatch, fail)
+    ((command,), options) = calls[0]
+    assert command == [sys.executable, "-m", "pip", "install", "ipynb-telemetry", "-q"]
+    assert options == {"check": True, "timeout": 120}
+
+
+def test_without_the_package_names_of_an_earlier_session_stay(monkeypatch, capsys):
+    def fail(*_args, **_kwargs):
+        raise OSError
+
+    builtins.STUDENT_NAME = "JOHN-DOE"
+    told = without_package(monkeypatch, fail)["_telemetry"]
+    assert isinstance(told, dict)
+    assert told["student_name"] == "JOHN-DOE"
