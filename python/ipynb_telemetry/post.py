@@ -1,10 +1,10 @@
-"""One HTTP attempt, told as a tagged outcome; nothing here raises, retries or keeps state."""
+"""One HTTP attempt, told as a tagged outcome; nothing here raises or retries."""
 
 from __future__ import annotations
 
 import json
 
-from ._version import __version__
+from .request import Line, request
 
 # What the caller has to do:
 OK = "ok"  # delivered: forget the events, count `rejected` as failed
@@ -12,13 +12,15 @@ LATER = "later"  # nothing known to be wrong: the same again after a while
 REFUSED = "refused"  # address or key are wrong: the same again, seldom
 SPLIT = "split"  # some event or the size is wrong: smaller pieces; a single event is given up
 
-_MAX_ANSWER = 4_000_000
-
 
 class Outcome:
-    """What came of an attempt. `message` is for people and holds no secret."""
+    """What came of an attempt. `message` is for people and holds no secret.
 
-    __slots__ = ("answer", "kind", "message", "rejected", "retry_after")
+    `rejected` are the places in the batch of events that were set aside for good;
+    `changed`: the course collects otherwise than we thought.
+    """
+
+    __slots__ = ("answer", "changed", "kind", "message", "rejected", "retry_after")
 
     def __init__(
         self,
@@ -26,17 +28,21 @@ class Outcome:
         message: str = "",
         *,
         retry_after: float | None = None,
-        rejected: int = 0,
+        rejected: tuple[int, ...] = (),
+        changed: bool = False,
         answer: object = None,
     ) -> None:
         self.kind = kind
         self.message = message
         self.retry_after = retry_after
         self.rejected = rejected
+        self.changed = changed
         self.answer = answer
 
 
-def post_batch(host: str, api_key: str, bodies: list[bytes], timeout: float) -> Outcome:
+def post_batch(
+    host: str, api_key: str, bodies: list[bytes], timeout: float, line: Line | None = None
+) -> Outcome:
     """Send encoded events as one ``POST {host}/batch/``, gzipped; `timeout` in seconds."""
     import gzip
 
@@ -48,19 +54,18 @@ def post_batch(host: str, api_key: str, bodies: list[bytes], timeout: float) -> 
         json.dumps(now()).encode(),
     )
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    status, answer, retry_after, trouble = _request(
-        host + "/batch/", headers, timeout, gzip.compress(body, 6, mtime=0)
+    status, answer, retry_after, trouble = request(
+        host + "/batch/", headers, timeout, gzip.compress(body, 6, mtime=0), line
     )
     if status is None:
         return Outcome(LATER, trouble)
     parsed = _parse(answer)
     said = f"{host} answered {status}{_reason(parsed)}"
     if 200 <= status < 300:
-        rejected = parsed.get("rejected") if isinstance(parsed, dict) else None
-        if isinstance(rejected, list) and rejected:
-            why = rejected[0].get("message") if isinstance(rejected[0], dict) else None
-            return Outcome(OK, f"set aside: {why}", rejected=min(len(rejected), len(bodies)))
-        return Outcome(OK)
+        told = parsed if isinstance(parsed, dict) else {}
+        places, why = _rejected(told.get("rejected"), len(bodies))
+        changed = bool(told.get("not_collected"))
+        return Outcome(OK, f"set aside: {why}", rejected=places, changed=changed)
     if status in (400, 413, 422):
         return Outcome(SPLIT, said)
     if status in (408, 425, 429) or status >= 500:
@@ -76,7 +81,7 @@ def get_course(host: str, api_key: str, timeout: float) -> Outcome:
     PostHog itself is such a host.
     """
     headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
-    status, answer, retry_after, trouble = _request(host + "/api/v1/course", headers, timeout)
+    status, answer, retry_after, trouble = request(host + "/api/v1/course", headers, timeout)
     if status is None:
         return Outcome(LATER, trouble)
     parsed = _parse(answer)
@@ -88,43 +93,16 @@ def get_course(host: str, api_key: str, timeout: float) -> Outcome:
     return Outcome(REFUSED, said)
 
 
-def _request(
-    url: str, headers: dict[str, str], timeout: float, body: bytes | None = None
-) -> tuple[int | None, bytes, float | None, str]:
-    """Status (None: no answer), body, Retry-After in seconds, and what went wrong."""
-    try:
-        import urllib.error
-        import urllib.request
-
-        class Stay(urllib.request.HTTPRedirectHandler):
-            """A key must not follow to wherever an address points."""
-
-            def redirect_request(self, *_: object, **__: object) -> None:
-                return None
-
-        handlers: list[urllib.request.BaseHandler] = [Stay()]
-        request = urllib.request.Request(
-            url, data=body, headers={"User-Agent": f"ipynb-telemetry/{__version__}", **headers}
-        )
-        if _is_loopback(request.host):
-            handlers.append(urllib.request.ProxyHandler({}))  # no proxy can reach it
-        opener = urllib.request.build_opener(*handlers)
-        try:
-            with opener.open(request, timeout=timeout) as response:
-                return response.status, response.read(_MAX_ANSWER), None, ""
-        except urllib.error.HTTPError as error:
-            with error:
-                answer = error.read(_MAX_ANSWER)
-                return error.code, answer, _seconds(error.headers.get("Retry-After")), ""
-    except Exception as error:
-        reason = getattr(error, "reason", None) or error
-        text = str(reason) or type(reason).__name__
-        return None, b"", None, f"cannot reach {url.split('/', 3)[2]}: {text}"
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.rsplit(":", 1)[0].strip("[]")
-    return name == "localhost" or name.startswith("127.") or name == "::1"
+def _rejected(told: object, sent: int) -> tuple[tuple[int, ...], object]:
+    """Places in the batch of what was set aside, and why the first was."""
+    listed = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    named = {one.get("index") for one in listed if type(one.get("index")) is int}
+    known = sorted(place for place in named if place in range(sent))
+    # One that is not named stands for any other.
+    others = (place for place in range(sent) if place not in known)
+    unnamed = min(len(listed), sent) - len(known)
+    why = listed[0].get("message") if listed else None
+    return (*known, *(next(others) for _ in range(unnamed))), why
 
 
 def _parse(answer: bytes) -> object:
@@ -140,10 +118,3 @@ def _reason(parsed: object) -> str:
             if isinstance(parsed.get(name), str):
                 return f": {parsed[name][:200]}"
     return ""
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    try:
-        return max(0.0, float(retry_after)) if retry_after else None
-    except ValueError:
-        return None  # a date: our own back-off serves as well

@@ -18,7 +18,14 @@ COURSE = {
     "level": "outcomes",
     "consent": "notice",
     "identity": "names",
-    "notice": {"receiver": "Demo", "retention_days": 365, "contact": "teacher@example.org"},
+    "events": ["start", "end", "cell", "test", "notebook", "kernel", "focus"],
+    "notice": {
+        "version": 1,
+        "receiver": "Demo",
+        "retention_days": 365,
+        "contact": "teacher@example.org",
+        "text": None,
+    },
 }
 
 
@@ -28,10 +35,12 @@ class StandIn:
     Empty: 200, and the events are in `events`. Used as a context manager it listens.
     """
 
-    def __init__(self, course: dict[str, object] | None = COURSE, port: int = 0) -> None:
+    def __init__(
+        self, course: dict[str, object] | None = COURSE, port: int = 0, key: str = KEY
+    ) -> None:
         self.course = course
         self.course_status = 401
-        self.key = KEY
+        self.key = key
         self.plan: list[object] = []
         self.refuse: Callable[[dict], bool] | None = None
         self.delay = 0.0

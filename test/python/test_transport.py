@@ -1,61 +1,14 @@
 """Sending, against a real HTTP server: nothing lost, nothing blocks, nothing silent."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 
 import pytest
-from conftest import ROOT
 from ipynb_telemetry import events, ids
-from ipynb_telemetry.outbox import Source
-from ipynb_telemetry.transport import Sender, Timing
+from sending import POSTHOG_KEY, cell, custom, free_port, quick, source, wait
 from standin import COURSE, KEY, StandIn
-
-QUICK = {"linger": 0.02, "first_retry": 0.05, "longest_retry": 0.1, "refused_retry": 0.1}
-
-
-def quick(relay: StandIn, **changes: float) -> Sender:
-    return Sender(relay.url, KEY, timing=Timing(**{**QUICK, **changes}))
-
-
-def source(level: str | None = None) -> Source:
-    return Source(events.Context("intro", "aB3dE5gH", "JOHN-DOE", "0.1.0"), level)
-
-
-def custom(number: int = 0) -> events.Draft:
-    return events.custom("hint", ids.event_id(), {"n": number})
-
-
-def cell(error: tuple[str, str] | None = None) -> events.Draft:
-    return events.cell(
-        ids.event_id(),
-        cell_id="a",
-        cell_num=1,
-        code="my_secret = 1",
-        status="error" if error else "ok",
-        ms=1,
-        error=error,
-        count=1,
-        lines=1,
-    )
-
-
-def wait(enough, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not enough():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_batch_has_posthogs_shape_and_is_gzipped(relay):
@@ -103,15 +56,19 @@ def test_of_course_and_caller_the_stricter_level_holds(course_level, chosen, see
 
 @pytest.mark.parametrize(("chosen", "code"), [(None, None), ("code", "my_secret = 1")])
 def test_posthog_itself_has_no_course_and_the_callers_level_holds(chosen, code):
-    with StandIn(course=None) as posthog:
-        quick(posthog).put(source(chosen), cell())
+    with StandIn(course=None, key=POSTHOG_KEY) as posthog:
+        sender = quick(posthog)
+        assert sender.course_known(5) is None
+        sender.put(source(chosen), cell())
         (event,) = posthog.wait_for_events(1)
     assert event["properties"]["code"] == code
+    assert event["properties"]["$geoip_disable"] is True
+    assert [path for _, path, _ in posthog.requests] == ["/batch/"]
 
 
 def test_down_then_503_then_200_loses_nothing_and_keeps_ids(capsys):
     port = free_port()
-    sender = Sender(f"http://127.0.0.1:{port}", KEY, timing=Timing(**QUICK))
+    sender = quick(f"http://127.0.0.1:{port}")
     origin = source()
     drafts = [custom(number) for number in range(250)]
     for draft in drafts:
@@ -193,7 +150,7 @@ def test_events_that_the_relay_sets_aside_are_counted(relay, capsys):
 
 
 def test_a_400_for_everything_says_that_the_address_is_wrong_and_keeps_all(capsys):
-    with StandIn(course=None) as wrong:
+    with StandIn(course=None, key=POSTHOG_KEY) as wrong:
         wrong.refuse = lambda event: True
         sender, origin = quick(wrong), source()
         for number in range(4):
@@ -210,14 +167,29 @@ def test_an_unknown_key_keeps_the_events_until_it_is_known(relay, capsys):
     relay.key = "nbt_another"
     sender = quick(relay)
     sender.put(source("code"), cell())
-    relay.wait_for(lambda: len(relay.attempts) >= 2)
+    relay.wait_for(lambda: len(relay.requests) >= 2)
     assert sender.status()["queued"] == 1
-    assert "unknown key" in str(sender.status()["last_error"])
+    assert "answered 401" in str(sender.status()["last_error"])
+    assert relay.attempts == []  # a course that is not known may be one that asks first
     relay.key = KEY
     relay.wait_for_events(1)
     said = capsys.readouterr().err
     assert said.count("sending does not work") == 1
     assert KEY not in said
+
+
+def test_a_key_that_is_revoked_has_the_course_asked_anew(relay):
+    sender, origin = quick(relay), source("code")
+    sender.put(origin, custom())
+    relay.wait_for_events(1)
+    relay.course = {**COURSE, "level": "code"}
+    relay.plan = [401]
+    sender.put(origin, cell())
+    (event,) = relay.wait_for_events(1, "cell")
+    assert [path for _, path, _ in relay.requests][-4:] == [
+        *("/batch/", "/batch/", "/api/v1/course", "/batch/")
+    ]
+    assert event["properties"]["code"] is None  # as it was when the cell ran
 
 
 def test_a_redirect_is_not_followed_with_the_key(relay):
@@ -240,19 +212,33 @@ def test_slow_sending_never_holds_up_the_caller(relay):
 
 
 def test_a_full_queue_keeps_the_first_and_shows_the_loss_as_a_gap(capsys):
-    port = free_port()
-    sender = Sender(f"http://127.0.0.1:{port}", KEY, timing=Timing(**QUICK), max_events=10)
-    origin = source()
+    with StandIn() as relay:
+        sender, origin = quick(relay, max_events=10), source()
+        assert sender.course_known(5)
     for number in range(15):
         sender.put(origin, custom(number))
     assert sender.status()["queued"] == 10
-    assert sender.status()["failed"] == 5
+    assert sender.status()["dropped"] == 5
+    with StandIn(port=relay.port) as relay:
+        wait(lambda: sender.status()["sent"] == 10)
+        sender.put(origin, custom(99))
+        relay.wait_for_events(11)
+        assert [e["properties"]["n"] for e in relay.events] == [*range(10), 99]
+        assert [e["properties"]["seq"] for e in relay.events] == [*range(1, 11), 16]
+        wait(lambda: sender.counts(origin) == (16, 11, 5))
+    assert "10 events wait to be sent" in capsys.readouterr().err
+
+
+def test_what_is_lost_while_the_course_is_unknown_leaves_a_gap_too():
+    port = free_port()
+    sender, origin = quick(f"http://127.0.0.1:{port}", max_events=10), source()
+    for number in range(15):
+        sender.put(origin, custom(number))
     with StandIn(port=port) as relay:
         wait(lambda: sender.status()["sent"] == 10)
         sender.put(origin, custom(99))
         relay.wait_for_events(11)
-        assert [e["properties"]["seq"] for e in relay.events] == [*range(1, 11), 16]
-    assert "10 events wait to be sent" in capsys.readouterr().err
+        assert relay.events[-1]["properties"]["seq"] == 16
 
 
 def test_held_events_go_unless_a_page_confirms_them(relay):
@@ -276,74 +262,16 @@ def test_when_the_last_page_goes_its_events_are_sent_at_once(relay):
     relay.wait_for_events(1)
 
 
-def test_a_course_that_asks_first_gets_nothing_without_agreement(capsys):
-    with StandIn({**COURSE, "consent": "opt-in"}) as relay:
-        sender = quick(relay)
-        sender.put(source(), custom())
-        relay.wait_for(lambda: relay.requests)
-        wait(lambda: sender._consent_told)
-        assert not sender.flush(0.3)
-        assert relay.attempts == []
-        sender.begin(agreed=True)
-        relay.wait_for_events(1)
-    assert "asks for your agreement" in capsys.readouterr().err
-
-
 def test_flush_gives_up_in_time_where_nobody_answers():
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        sender = Sender(host, KEY, timing=Timing(**QUICK, request=5))
+        sender = quick(host, request=5)
         sender.put(source(), custom())
         began = time.monotonic()
         assert sender.flush(0.5) is False
         assert time.monotonic() - began < 1.5
-
-
-def test_a_forked_child_neither_hangs_nor_sends(relay):
-    code = f"""
-        import os, time
-        from ipynb_telemetry import setup_telemetry
-        setup_telemetry("n", host={relay.url!r}, api_key={KEY!r}, student_name="A B")
-        _telemetry_capture("before")
-        child = os.fork()
-        if child == 0:
-            _telemetry_capture("child")
-            _cell("child")
-            raise SystemExit(0)
-        assert os.waitpid(child, 0)[1] == 0
-        _telemetry_capture("after")
-    """
-    run_python(code)
-    names = [e["event"] for e in relay.events]
-    assert sorted(names) == ["after", "before", "start"]
-
-
-def test_what_is_queued_at_exit_is_sent(relay):
-    run_python(
-        f"""
-        from ipynb_telemetry import setup_telemetry
-        setup_telemetry("n", host={relay.url!r}, api_key={KEY!r}, student_name="A B")
-        for n in range(300):
-            _telemetry_capture("hint", {{"n": n}})
-        """
-    )
-    assert [e["properties"]["seq"] for e in relay.events] == list(range(1, 302))
-
-
-def test_what_cannot_be_sent_at_exit_is_said_and_exit_takes_seconds():
-    began = time.monotonic()
-    done = run_python(
-        f"""
-        from ipynb_telemetry import setup_telemetry
-        host = "http://127.0.0.1:{free_port()}"
-        setup_telemetry("n", host=host, api_key={KEY!r}, student_name="A B")
-        """
-    )
-    assert time.monotonic() - began < 10
-    assert "1 events could not be delivered (cannot reach 127.0.0.1" in done.stderr
-    assert KEY not in done.stderr + done.stdout
 
 
 def test_a_python_without_threads_says_so_and_goes_on(relay, monkeypatch, capsys):
@@ -355,19 +283,128 @@ def test_a_python_without_threads_says_so_and_goes_on(relay, monkeypatch, capsys
     sender.put(source(), custom())
     sender.put(source(), custom())
     assert not sender.flush(0.1)
+    assert sender.course_known(5) is None
     said = capsys.readouterr().err
     assert said.count("cannot send from this Python") == 1
 
 
-def run_python(code: str) -> subprocess.CompletedProcess[str]:
-    """Run code with the package from this checkout; fails on a non-zero exit."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
+def test_pyodide_keeps_nothing_and_says_that_a_page_reports(relay, monkeypatch, capsys):
+    monkeypatch.setattr("sys.platform", "emscripten")
+    sender = quick(relay)
+    sender.begin(agreed=False)
+    sender.put(source(), custom())
+    sender.hold(source(), custom())
+    assert sender.flush(0.1)
+    assert (sender.status()["queued"], sender.status()["held"]) == (0, 0)
+    assert "A page with the extension reports" in capsys.readouterr().err
+    assert relay.requests == []
+
+
+def test_what_is_accepted_is_told(relay):
+    told: list[dict] = []
+    sender = quick(relay, linger=0.3)
+    sender.on_sent = told.extend
+    rejected = {"status": "Ok", "rejected": [{"index": 0, "message": "bad"}]}
+    relay.plan = [503, (200, {}, json.dumps(rejected).encode())]
+    origin = source()
+    for number in range(3):
+        sender.put(origin, custom(number))
+    wait(lambda: len(told) == 2)
+    assert [event["properties"]["n"] for event in told] == [1, 2]
+    assert sender.counts(origin) == (3, 2, 1)
+
+
+def test_a_listener_that_raises_does_no_harm(relay):
+    sender = quick(relay)
+    sender.on_sent = lambda events: 1 / 0
+    sender.put(source(), custom())
+    wait(lambda: sender.status()["sent"] == 1)
+    assert sender.status()["last_error"] is None
+
+
+def test_what_a_page_confirmed_is_the_pages_and_what_is_held_is_still_ours(relay):
+    sender, origin = quick(relay, hold=60.0), source()
+    mine = custom(1)
+    sender.hold(origin, mine)
+    sender.hold(origin, custom(2))
+    assert sender.counts(origin) == (2, 0, 0)
+    sender.confirm([mine.uuid])
+    assert sender.counts(origin) == (1, 0, 0)
+    sender.release(origin)
+    wait(lambda: sender.counts(origin) == (1, 1, 0))
+
+
+def test_the_course_is_known_in_the_time_that_is_given(relay):
+    sender = quick(relay)
+    assert sender.course_known(0) is None  # but it is being asked
+    relay.wait_for(lambda: relay.requests)
+    settings = sender.course_known(5)
+    assert settings is not None
+    assert settings["course"] == "demo"
+    assert sender.course_known(0) == settings
+    assert len(relay.requests) == 1
+
+
+def test_where_nobody_answers_the_course_stays_unknown():
+    refusing = quick(f"http://127.0.0.1:{free_port()}")
+    began = time.monotonic()
+    assert refusing.course_known(5) is None
+    assert time.monotonic() - began < 3  # it does not wait for what cannot come
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began = time.monotonic()
+        assert quick(f"http://127.0.0.1:{silent.getsockname()[1]}").course_known(0.3) is None
+        assert 0.2 < time.monotonic() - began < 2
+
+
+def test_an_answer_that_something_is_not_collected_has_the_course_asked_anew(relay):
+    sender, origin = quick(relay), source()
+    sender.put(origin, custom(1))
+    relay.wait_for_events(1)
+    relay.course = {**COURSE, "events": ["test"]}
+    relay.plan = [(200, {}, b'{"status":"Ok","not_collected":1}')]
+    sender.put(origin, cell())
+    wait(lambda: sender.status()["sent"] == 2)
+    sender.put(origin, cell())
+    sender.put(origin, custom(2))
+    relay.wait_for_events(2, "hint")
+    assert [e["event"] for e in relay.events] == ["hint", "cell", "hint"]
+    assert [e["properties"]["seq"] for e in relay.events] == [1, 2, 3]
+    wait(lambda: sender.counts(origin) == (3, 3, 0))
+
+
+def test_settings_are_asked_for_again_after_a_while_and_nothing_leaves_without_them(relay):
+    sender, origin = quick(relay, course=0.05), source("code")
+    sender.put(origin, custom(1))
+    relay.wait_for_events(1)
+    relay.course = {**COURSE, "level": "code"}
+    time.sleep(0.1)
+    sender.put(origin, custom(2))
+    relay.wait_for_events(2)
+    sender.put(origin, cell())
+    (event,) = relay.wait_for_events(1, "cell")
+    assert event["properties"]["code"] == "my_secret = 1"
+    relay.course, relay.course_status = None, 503
+    time.sleep(0.1)
+    sender.put(origin, custom(3))
+    wait(lambda: "503" in str(sender.status()["last_error"]))
+    assert len(relay.events) == 3
+
+
+def test_an_idle_sender_asks_nothing(relay):
+    sender = quick(relay, course=0.01)
+    sender.put(source(), custom())
+    relay.wait_for_events(1)
+    asked = len(relay.requests)
+    time.sleep(0.3)
+    assert len(relay.requests) == asked
+
+
+def test_plain_http_to_a_tls_port_and_back_is_an_outage_like_any_other(relay):
+    sender = quick(relay.url.replace("http:", "https:"))
+    sender.put(source(), custom())
+    wait(lambda: sender.status()["last_error"])
+    assert "cannot reach 127.0.0.1" in sender.status()["last_error"]
+    assert sender.status()["queued"] == 1
+    assert threading.active_count() < 200
