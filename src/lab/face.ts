@@ -123,7 +123,7 @@ export class Face implements IDisposable {
         })
       );
     } else {
-      // Notebook 7 has no status bar; this is left of the kernel's name.
+      // Notebook 7 has no status bar; this is at the right end of its top bar.
       app.shell.add(status, 'top', { rank: 10_005 });
     }
     return status;

@@ -145,7 +145,7 @@ export class TelemetryPanel extends Widget {
     write(this._state, stateLine(facts, trans));
     write(
       this._decision,
-      decisionLine(facts.record, trans, iso => new Date(iso).toLocaleString())
+      decisionLine(facts, trans, iso => new Date(iso).toLocaleString())
     );
     write(this._queue, counts);
     write(this._problem, problem);
@@ -263,7 +263,7 @@ export class TelemetryPanel extends Widget {
   private _decision = element('p');
   private _queue = element('p');
   private _problem = element('p', { class: 'jp-ipynbTelemetry-problem' });
-  private _filter = element('select', { class: 'jp-mod-styled' });
+  private _filter = element('select');
   private _empty = element('p');
   private _list = element('ul', { class: 'jp-ipynbTelemetry-events' });
   private _deletion = element('p');

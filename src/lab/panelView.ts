@@ -121,24 +121,33 @@ export function stateLine(facts: PanelFacts, trans: TranslationBundle): string {
 
 /** The decision in one line; '' where there is none. */
 export function decisionLine(
-  record: Decision | null,
+  { record, course }: Pick<PanelFacts, 'record' | 'course'>,
   trans: TranslationBundle,
   date: (iso: string) => string
 ): string {
   if (record === null) {
     return '';
   }
-  return record.decision === 'agreed'
+  const { at, level, notice_version: version } = record;
+  if (record.decision === 'declined') {
+    return trans.__(
+      'You declined on %1, version %2 of the notice.',
+      date(at),
+      version
+    );
+  }
+  return course?.settings.consent === 'notice'
     ? trans.__(
-        'You agreed, or were told, on %1: level %2, version %3 of the notice.',
-        date(record.at),
-        record.level,
-        record.notice_version
+        'You were told on %1: level %2, version %3 of the notice.',
+        date(at),
+        level,
+        version
       )
     : trans.__(
-        'You declined on %1, version %2 of the notice.',
-        date(record.at),
-        record.notice_version
+        'You agreed on %1: level %2, version %3 of the notice.',
+        date(at),
+        level,
+        version
       );
 }
 

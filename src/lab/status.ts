@@ -43,8 +43,8 @@ export class StatusItem extends Widget {
 
   handleEvent(event: Event): void {
     if (event.type === 'click') {
-      const { left, top } = this.node.getBoundingClientRect();
-      this._menu.open(left, top);
+      const { left, top, bottom } = this.node.getBoundingClientRect();
+      this._menu.open(left, top > window.innerHeight / 2 ? top : bottom);
     }
   }
 

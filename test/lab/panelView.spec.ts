@@ -104,13 +104,19 @@ describe('lines', () => {
   });
 
   it('say when the student decided, and on what', () => {
-    const on = (record: ReturnType<typeof decision>) =>
-      decisionLine(record, trans, iso => iso.slice(0, 10));
-    expect(on(decision())).toMatch(/2026-11-21.*code.*version 2/);
+    const on = (
+      record: ReturnType<typeof decision> | null,
+      consent: 'notice' | 'opt-in' = 'opt-in'
+    ) =>
+      decisionLine({ record, course: course({ consent }) }, trans, iso =>
+        iso.slice(0, 10)
+      );
+    expect(on(decision())).toMatch(/agreed on 2026-11-21.*code.*version 2/);
+    expect(on(decision(), 'notice')).toContain('were told on 2026-11-21');
     expect(on(decision({ decision: 'declined' }))).toMatch(
       /declined on 2026-11-21/
     );
-    expect(decisionLine(null, trans, String)).toBe('');
+    expect(on(null)).toBe('');
   });
 
   it('say what waits, and what hinders it', () => {
