@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from ._version import __version__
 from .bootstrap import setup_telemetry
+from .choices import agree, decline, forget_me
 from .notebook_cells import get_telemetry_setup_cell
 from .tracked import tracked_test
 
 __all__ = [
     "__version__",
+    "agree",
+    "decline",
     "flush",
+    "forget_me",
     "get_telemetry_setup_cell",
     "setup_telemetry",
     "status",

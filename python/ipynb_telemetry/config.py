@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from .levels import LEVELS, OUTCOMES
+from .events import label
+from .levels import LEVELS, OUTCOMES, strictest
+from .policy import VARIABLE, Policy, parse
 
 POSTHOG_HOST = "https://us.i.posthog.com"
 # What a relay's keys begin with; any other key is a PostHog project's.
@@ -15,17 +17,24 @@ NO_KEY = (
     "no key, so nothing is sent. Set TELEMETRY_API_KEY (and TELEMETRY_HOST), or call "
     "setup_telemetry(..., host=..., api_key=...)."
 )
+SWITCHED_OFF = "the administrator of this Jupyter server has switched it off; nothing is sent."
+
+_ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 class Config:
     """Complete configuration. `trouble` says in one line why nothing can be sent, else None."""
 
     __slots__ = (
-        "agreed",
+        "answer",
         "api_key",
         "hold_seconds",
         "host",
+        "hub_user",
         "level",
+        "named_by_caller",
+        "page",
+        "policy",
         "remark",
         "student_name",
         "trouble",
@@ -34,12 +43,27 @@ class Config:
     def __init__(self) -> None:
         self.host: str = POSTHOG_HOST
         self.api_key: str = ""
+        self.hub_user: str | None = None  # an id, as it is
         self.student_name: str | None = None
+        self.named_by_caller = False
         self.level: str | None = None
-        self.agreed = False
+        self.answer: bool | None = None  # the environment's to a course that asks
+        self.page = False  # whether a page gives notice and asks
+        self.policy = Policy()
         self.hold_seconds = 20.0
         self.trouble: str | None = None
         self.remark: str | None = None  # something else that the teacher should know
+
+    @property
+    def direct(self) -> bool:
+        """Whether events go to PostHog, where no course has settings."""
+        return not self.api_key.startswith(COURSE_KEY)
+
+    @property
+    def most(self) -> str | None:
+        """The most that may be sent, as far as it is known here; None: the course decides."""
+        level = self.level or (OUTCOMES if self.direct else None)
+        return strictest(level, self.policy.level) if level or self.policy.level else None
 
 
 def resolve(
@@ -58,11 +82,17 @@ def resolve(
     host, api_key, student_name = (_as_text(given) for given in (host, api_key, student_name))
     config.host = (host or env.get("TELEMETRY_HOST") or POSTHOG_HOST).strip().rstrip("/")
     config.api_key = (api_key or env.get("TELEMETRY_API_KEY") or "").strip()
-    named = (student_name or "").strip() or env.get("TELEMETRY_STUDENT_NAME", "").strip()
-    config.student_name = named or None
-    config.agreed = env.get("TELEMETRY_CONSENT", "").strip().lower() in ("yes", "true", "1")
+    given = (student_name or "").strip()
+    config.student_name = given or env.get("TELEMETRY_STUDENT_NAME", "").strip() or None
+    config.named_by_caller = bool(given)
+    config.hub_user = label(env.get("JUPYTERHUB_USER", "").strip()) or None
+    config.answer = _ANSWERS.get(env.get("TELEMETRY_CONSENT", "").strip().lower())
+    config.page = env.get("TELEMETRY_PAGE", "").strip() == "1"
+    config.policy = parse(env.get(VARIABLE))
     config.level = level or env.get("TELEMETRY_LEVEL") or None
-    if not config.api_key:
+    if not config.policy.enabled:
+        config.trouble = SWITCHED_OFF
+    elif not config.api_key:
         config.trouble = NO_KEY
     else:
         config.trouble = host_trouble(config.host) or key_trouble(config.api_key)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 
 from . import levels
+from .outcomes import PASSED
 
 # The relay sets `course`; from a client it would only be a claim.
 COMMON = ("nb", "sess", "student", "v", "src", "seq", "course")
@@ -57,6 +58,19 @@ def start(uuid: str, *, client: str, kernel: str, language: str) -> Draft:
     return Draft("start", uuid, {"client": client, "kernel": kernel, "language": language})
 
 
+def end(uuid: str, *, reason: str, made: int, delivered: int, dropped: int) -> Draft:
+    """A session ends; the counts are of its events before this one."""
+    counts = {"made": made, "delivered": delivered, "dropped": dropped}
+    return Draft("end", uuid, {"reason": reason, **counts})
+
+
+def consent(uuid: str, *, action: str, level: str, notice_version: int) -> Draft:
+    """The student has given, changed or withdrawn consent."""
+    return Draft(
+        "consent", uuid, {"action": action, "level": level, "notice_version": notice_version}
+    )
+
+
 def cell(
     uuid: str,
     *,
@@ -93,7 +107,7 @@ def test(
     uuid: str,
     *,
     ex: str,
-    ok: bool,
+    status: str,
     attempt: int,
     ms: int,
     error: tuple[str, str] | None,
@@ -102,7 +116,8 @@ def test(
     """A test gave a result; `attempt` counts this exercise within the session, from 1."""
     properties: dict[str, object] = {
         "ex": ex,
-        "ok": ok,
+        "ok": status == PASSED,
+        "status": status,
         "try": attempt,
         "ms": ms,
         "err": None,
@@ -172,13 +187,20 @@ def to_json(value: object, above: tuple[int, ...] = ()) -> object:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if len(above) < _MAX_DEPTH and id(value) not in above:  # else too deep, or a circle
-        path = (*above, id(value))
-        if isinstance(value, Mapping):
-            return {text(key): to_json(item, path) for key, item in list(value.items())}
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [to_json(item, path) for item in list(value)]
-        if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-            return to_json(value.tolist(), path)
+        try:
+            return _container(value, (*above, id(value)))
+        except Exception:
+            pass  # it is somebody's own class, and odd
+    return text(value)
+
+
+def _container(value: object, path: tuple[int, ...]) -> object:
+    if isinstance(value, Mapping):
+        return {text(key): to_json(item, path) for key, item in list(value.items())}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [to_json(item, path) for item in list(value)]
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return to_json(value.tolist(), path)
     return text(value)
 
 

@@ -8,6 +8,7 @@ PREFIX = "ipynb-telemetry: "
 
 _waiting: list[str] = []
 _at_run_end = False
+_faults: set[str] = set()
 
 
 def say(line: str) -> None:
@@ -19,6 +20,14 @@ def say(line: str) -> None:
     _waiting.append(line)
     if not _at_run_end:
         flush()
+
+
+def fault(error: BaseException) -> None:
+    """Say what went wrong in this package, once for each kind: the lesson goes on."""
+    what = f"{type(error).__name__}: {error}"
+    if what not in _faults and len(_faults) < 10:
+        _faults.add(what)
+        say(what)
 
 
 def wait_for_runs(wait: bool) -> None:
@@ -40,3 +49,4 @@ def flush() -> None:
 def forget() -> None:
     """In the child of a fork: the parent says what waits."""
     _waiting.clear()
+    _faults.clear()

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 
 from . import notices
 from .events import describe_error
 
-# What the notebook format allows as a cell id. Other clients send paths with people's names.
+# What the notebook format allows as a cell id.
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+# Calls of tests within the last request, shared by sessions that begin within one: the ids of
+# results are made of the request and the call's number.
+_last_request: tuple[str, dict[str, int]] = ("", {})
 
 
 class Run:
     """One run of a code cell, from its begin to its end."""
 
-    def __init__(self, msg_id: str | None, num: int, source: str, cell_id: str | None) -> None:
-        self.msg_id = msg_id
+    def __init__(self, request: Request, num: int, source: str, cell_id: str | None) -> None:
+        self.msg_id = request.msg_id
+        self.client = request.client
         self.num = num  # within the session, from 1
         self.source = source
         self.cell_id = cell_id
-        self.exercise: str | None = None  # by the cell's metadata
+        self.exercise = request.exercise
         self.label: str | None = None  # by `_cell`
         self.code: str | None = None  # by `_cell`
-        self.tests: dict[str, int] = {}  # calls of each test so far
+        self.tests = _calls_within(request.msg_id)
+        self.thread = threading.get_ident()
         self.began = time.monotonic()
 
     @property
@@ -42,6 +49,26 @@ class Ending:
         self.status, self.ms, self.error, self.count = status, ms, error, count
 
 
+class Request:
+    """What the present request tells of itself; everything is None outside a kernel."""
+
+    def __init__(self, shell: object) -> None:
+        kernel = getattr(shell, "kernel", None)
+        try:
+            parent = kernel.get_parent()  # type: ignore[union-attr]
+        except Exception:
+            parent = None
+        header = _dict(_dict(parent).get("header"))
+        metadata = _dict(_dict(parent).get("metadata"))
+        self.msg_id = _text(header.get("msg_id"))
+        self.client = _text(header.get("session"))  # who asked, as the protocol has it
+        self.code = _text(_dict(_dict(parent).get("content")).get("code"))
+        self.cell_id = safe_cell_id(metadata.get("cellId"))
+        # JupyterLab sends the cell's whole metadata along.
+        exercise = _text(_dict(metadata.get("ipynb_telemetry")).get("exercise"))
+        self.exercise = exercise[:200] if exercise else None
+
+
 class Runs:
     """Numbers the runs of a session; nested and silent ones are part of the one around them.
 
@@ -52,62 +79,124 @@ class Runs:
         self._shell = shell
         self._ended = ended
         self._stack: list[object] = []  # what pre_run_cell was given, outermost first
+        self._closed = False
         self.count = 0
-        self.current: Run | None = None
-        self._begin(self._running_source(), self._request_cell_id())
-        self._stack.append(None)
-        events = shell.events  # type: ignore[attr-defined]
-        events.register("pre_run_cell", self._pre)
-        events.register("post_run_cell", self._post)
-        notices.wait_for_runs(True)
+        self._current: Run | None = None
+        self._join()
+
+    @property
+    def current(self) -> Run | None:
+        """The run in progress; None between two runs."""
+        # Where somebody has cleared IPython's hooks, here is the first chance to notice.
+        # Another thread is no sign of a run.
+        hooked = self._closed or self._is_hooked()
+        if not hooked and threading.current_thread() is threading.main_thread():
+            self._join()
+        return self._current
 
     def close(self) -> None:
         """Observe no longer; the present run is not reported."""
-        self.current = None
-        events = self._shell.events  # type: ignore[attr-defined]
-        for name, hook in (("pre_run_cell", self._pre), ("post_run_cell", self._post)):
+        self._closed = True
+        self._current = None
+        for name, hook in self._hooks():
             try:
-                events.unregister(name, hook)
-            except ValueError:
+                self._shell.events.unregister(name, hook)  # type: ignore[attr-defined]
+            except (ValueError, KeyError):
                 pass  # somebody has cleared the hooks
         notices.wait_for_runs(False)
 
-    def _begin(self, source: str, cell_id: object) -> None:
+    def _hooks(self) -> tuple[tuple[str, Callable[..., None]], ...]:
+        return (("pre_run_cell", self._pre), ("post_run_cell", self._post))
+
+    def _is_hooked(self) -> bool:
+        callbacks = getattr(getattr(self._shell, "events", None), "callbacks", None)
+        if not isinstance(callbacks, dict):
+            return True  # there is no telling
+        return all(hook in callbacks.get(name, ()) for name, hook in self._hooks())
+
+    def _join(self) -> None:
+        """Begin to observe in the middle of a run."""
+        events = self._shell.events  # type: ignore[attr-defined]
+        for name, hook in self._hooks():
+            events.register(name, hook)  # does nothing if it is there
+        notices.wait_for_runs(True)
+        request = Request(self._shell)
+        present = self._current
+        if present is None or (request.msg_id is not None and request.msg_id != present.msg_id):
+            self._stack = [None]
+            self._begin(request, self._running_source(request), request.cell_id)
+
+    def _begin(self, request: Request, source: str, cell_id: str | None) -> None:
         self.count += 1
-        known = isinstance(cell_id, str) and _CELL_ID.fullmatch(cell_id)
-        self.current = Run(self._msg_id(), self.count, source, str(cell_id) if known else None)
-        self.current.exercise = self._request_exercise()
+        self._current = Run(request, self.count, source, cell_id)
 
     def _pre(self, info: object = None) -> None:
+        # IPython shows a student what a hook raises.
+        try:
+            self._before(info)
+        except Exception as error:
+            notices.fault(error)
+
+    def _post(self, result: object = None) -> None:
+        try:
+            self._after(result)
+        except Exception as error:
+            notices.fault(error)
+        notices.flush()
+
+    def _before(self, info: object) -> None:
+        request = Request(self._shell)
+        if self._stack and self._is_over(request):
+            self._stack.clear()
         # A tool's own request is no run of a cell; it is not stored in the history.
         if not self._stack and not getattr(info, "store_history", True):
             return
         self._stack.append(info)
         if len(self._stack) == 1:
             source = getattr(info, "raw_cell", "")
-            cell_id = getattr(info, "cell_id", None) or self._request_cell_id()
-            self._begin(source, cell_id)
+            cell_id = safe_cell_id(getattr(info, "cell_id", None)) or request.cell_id
+            self._begin(request, source, cell_id)
 
-    def _post(self, result: object = None) -> None:
-        info = getattr(result, "info", None)
-        level = next((i for i, known in enumerate(self._stack) if known is info), None)
-        if info is None:
-            level = 0  # the whole request was cancelled
-        elif level is None:
-            source = getattr(info, "raw_cell", "")
-            if not source or source.isspace():
-                return  # a blank cell has no beginning either
-            # The run that setup was called in, or one that IPython gives a new info for.
-            level = len(self._stack) - 1
-        if not 0 <= level < len(self._stack):
+    def _is_over(self, request: Request) -> bool:
+        """Whether the present run's end was never told: its hook was gone by then."""
+        run = self._current
+        if run is None or run.thread != threading.get_ident():
+            return False
+        return request.msg_id is not None and request.msg_id != run.msg_id
+
+    def _after(self, result: object) -> None:
+        level = self._level_of(getattr(result, "info", None))
+        if level is None:
             return
         del self._stack[level:]
-        run = self.current
+        run = self._current
         if self._stack or run is None:
             return
-        self.current = None
+        self._current = None
         self._ended(run, self._ending(run, result))
-        notices.flush()
+
+    def _level_of(self, info: object) -> int | None:
+        """Which of the stacked runs has ended; None for one that is not ours."""
+        if info is None:
+            return 0 if self._stack else None  # the whole request was cancelled
+        for level, known in enumerate(self._stack):
+            if known is info:
+                return level
+        source = getattr(info, "raw_cell", "")
+        if not source or source.isspace():
+            return None  # a blank cell has no beginning either
+        # The run that setup was called in, or one that IPython gives a new info for. Where
+        # there is no request to compare with, it must be the innermost.
+        run = self._current
+        if run is None or not self._stack:
+            return None
+        if run.msg_id is None:
+            return len(self._stack) - 1
+        for level in reversed(range(len(self._stack))):
+            known = self._stack[level]
+            if source == (run.source if known is None else getattr(known, "raw_cell", None)):
+                return level
+        return None
 
     def _ending(self, run: Run, result: object) -> Ending:
         ms = round((time.monotonic() - run.began) * 1000)
@@ -121,39 +210,43 @@ class Runs:
             return Ending(status, ms, describe_error(error), count)
         return Ending("ok", ms, None, count)
 
-    def _request(self) -> dict[str, object]:
-        kernel = getattr(self._shell, "kernel", None)
-        try:
-            return kernel.get_parent() or {}  # type: ignore[union-attr]
-        except Exception:
-            return {}
-
-    def _msg_id(self) -> str | None:
-        header = self._request().get("header")
-        msg_id = header.get("msg_id") if isinstance(header, dict) else None
-        return msg_id if isinstance(msg_id, str) else None
-
-    def _request_cell_id(self) -> object:
-        metadata = self._request().get("metadata")
-        return metadata.get("cellId") if isinstance(metadata, dict) else None
-
-    def _request_exercise(self) -> str | None:
-        # JupyterLab sends the cell's whole metadata along.
-        metadata = self._request().get("metadata")
-        about = metadata.get("ipynb_telemetry") if isinstance(metadata, dict) else None
-        exercise = about.get("exercise") if isinstance(about, dict) else None
-        return exercise[:200] if isinstance(exercise, str) and exercise else None
-
-    def _running_source(self) -> str:
-        content = self._request().get("content")
-        code = content.get("code") if isinstance(content, dict) else None
-        if isinstance(code, str):
-            return code
+    def _running_source(self, request: Request) -> str:
+        if request.code is not None:
+            return request.code
         try:
             return str(self._shell.history_manager.input_hist_raw[-1])  # type: ignore[attr-defined]
         except Exception:
             return ""
 
 
+def safe_cell_id(given: object) -> str | None:
+    """A cell id as clients send it, or None where it could be anything else.
+
+    VS Code sends an address, ``vscode-notebook-cell:/home/jane/a.ipynb#W0sZmlsZQ%3D%3D``:
+    what follows the ``#`` tells the cell, and what precedes it is nobody's business.
+    """
+    if not isinstance(given, str):
+        return None
+    fragment = given.rpartition("#")[2].replace("%3D", "").rstrip("=")
+    return fragment if _CELL_ID.fullmatch(fragment) else None
+
+
+def _calls_within(msg_id: str | None) -> dict[str, int]:
+    global _last_request
+    if msg_id is None:
+        return {}
+    if _last_request[0] != msg_id:
+        _last_request = (msg_id, {})
+    return _last_request[1]
+
+
 def _is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError"
+
+
+def _dict(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from . import events, ids
+from . import events, ids, notices, tracked
 from ._version import __version__
 from .handover import MIME, Handover
 from .levels import MAX_CODE_CHARS
 from .outbox import Source
-from .runs import Ending, Run, Runs
+from .outcomes import NO_ATTEMPTS, status_of
+from .runs import Ending, Request, Run, Runs
 from .transport import Sender
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .agreement import Agreement
 
 # A page that saw the hello reports by itself, and attaches when the kernel gets round to it.
 GREETING_SECONDS = 2.0
+
+# After this no page will give notice or ask in our place.
+PAGE_SECONDS = 10.0
+
+# For what is still on its way when a kernel ends, so that `end` can count it as delivered.
+END_FLUSH_SECONDS = 0.5
+
+
+class TestCall:
+    """One call of a tracked test, from its begin to its end."""
+
+    __test__ = False  # for pytest, which would take it for a test of ours
+
+    def __init__(self, session: Session, ex: str, run: Run | None, attempt: int) -> None:
+        self.ex, self.run, self.attempt = ex, run, attempt
+        self._session = session
+
+    def ended(self, ms: int, error: BaseException | None) -> None:
+        """It raised `error`, or returned (None), after `ms` milliseconds."""
+        self._session.tested(self, ms, error)
+
+    def dropped(self) -> None:
+        """It will never end: no result, and no attempt."""
+        self._session.give_back(self)
 
 
 class Session:
@@ -29,17 +59,19 @@ class Session:
 
     def __init__(
         self,
-        nb: str,
+        nb: object,
         student: str,
         *,
         sender: Sender | None,
         shell: object | None,
         level: str | None = None,
+        agreement: Agreement | None = None,
     ) -> None:
         self.context = events.Context(
             events.label(nb), ids.session_id(), events.label(student), __version__
         )
         self.sender = sender
+        self.agreement = agreement
         self._shell = shell
         self._source = Source(self.context, level)
         self._attempts: dict[str, int] = {}
@@ -48,7 +80,9 @@ class Session:
         self._nonce = os.urandom(8).hex()
         self._pages: Handover | None = None
         self._runs: Runs | None = None
+        self._opened = time.monotonic()
         self._greeted = float("-inf")
+        self._greeted_client: str | None = None
 
     def open(self) -> bool:
         """Observe runs, await pages, send `start`; whether a page was greeted in the output."""
@@ -61,7 +95,10 @@ class Session:
                 hello=lambda: {**self._hello(), "runs": self.runs, "nonce": self._nonce},
                 confirmed=self._confirmed,
                 alone=self._alone,
+                consent=self._consented,
             )
+        if self.sender is not None:
+            self.sender.on_sent = None if self._pages is None else self._pages.sent
         self._put(
             events.start(
                 ids.event_id(),
@@ -70,15 +107,47 @@ class Session:
                 language="python " + ".".join(map(str, sys.version_info[:3])),
             )
         )
+        if self.agreement is not None:
+            self.agreement.opened(self._put)
+            self.agreement.close = self._withdraw
         return kernel is not None and self._greet()
 
-    def close(self) -> None:
-        """Observe nothing more; what was made is still sent."""
+    def close(self, reason: str = "setup") -> None:
+        """Observe nothing more; what was made is still sent, and `end` as the last."""
         if self._runs is not None:
             self._runs.close()
+        self._alone()
+        if self.sender is not None:
+            made, delivered, dropped = self.sender.counts(self._source)
+            counts = {"made": made, "delivered": delivered, "dropped": dropped}
+            uuid = ids.session_end_id(self.context.sess, "kernel")
+            self._put(events.end(uuid, reason=reason, **counts))
         if self._pages is not None:
             self._pages.close()
-        self._alone()
+            self._pages = None
+
+    def exit(self) -> None:
+        """The process ends."""
+        sender = self.sender
+        if sender is not None and sender.status()["last_error"] is None:
+            sender.flush(END_FLUSH_SECONDS)
+        self.close(_why_it_ends(getattr(self._shell, "kernel", None)))
+
+    def vanish(self) -> None:
+        """The student wants to be forgotten: no more events, and none of those that wait."""
+        if self._runs is not None:
+            self._runs.close()
+        sender, self.sender = self.sender, None
+        if sender is not None:
+            sender.consent(False, None)
+        pages, self._pages = self._pages, None
+        if pages is not None:
+            pages.close()
+
+    def abandon(self) -> None:
+        """In a forked child, where all of this is the parent's: report nothing, tell nobody."""
+        self._lock = threading.Lock()
+        self.sender = self._pages = self.agreement = None
 
     @property
     def runs(self) -> int:
@@ -101,15 +170,26 @@ class Session:
             run.code = code
             self._tell(run, {"kind": "label", "cell_id": cell_id, "code": run.code})
 
-    def attempt(self, ex: str) -> int:
-        """Count one more attempt at a test."""
-        with self._lock:
-            self._attempts[ex] = self._attempts.get(ex, 0) + 1
-            return self._attempts[ex]
-
-    def tested(self, ex: str, attempt: int, ms: int, error: BaseException | None) -> None:
-        """A test ended; `error` is what it raised."""
+    def begin_test(self, ex: str) -> TestCall:
+        """A test is called: one more attempt."""
         run = self._runs.current if self._runs else None
+        with self._lock:
+            attempt = self._attempts[ex] = self._attempts.get(ex, 0) + 1
+        return TestCall(self, ex, run, attempt)
+
+    def give_back(self, call: TestCall) -> None:
+        """It was no attempt after all; another one may have begun since, and keeps its number."""
+        with self._lock:
+            if self._attempts[call.ex] == call.attempt:
+                self._attempts[call.ex] -= 1
+            call.attempt = max(1, self._attempts[call.ex])
+
+    def tested(self, call: TestCall, ms: int, error: BaseException | None) -> None:
+        """A test ended; `error` is what it raised."""
+        status = status_of(error)
+        if status in NO_ATTEMPTS:
+            self.give_back(call)
+        run, ex = call.run, call.ex
         ordinal = 1
         if run is not None:
             with self._lock:
@@ -119,23 +199,48 @@ class Session:
         draft = events.test(
             ids.test_result_id(run.msg_id, ex, ordinal) if known else ids.event_id(),
             ex=ex,
-            ok=error is None,
-            attempt=attempt,
+            status=status,
+            attempt=call.attempt,
             ms=ms,
             error=described,
             cell_id=run.best_cell_id if run else None,
         )
         if run is not None and known:
             err_type, err = described or (None, None)
-            said = {name: draft.properties[name] for name in ("ex", "ok", "try", "ms")}
+            said = {name: draft.properties[name] for name in ("ex", "ok", "status", "try", "ms")}
             error_said = {"err_type": err_type, "err": err and err[:MAX_CODE_CHARS]}
             about = {"ordinal": ordinal, "cell_id": run.label}
             self._tell(run, {"kind": "test", **said, **error_said, **about})
-        self._put(draft, held=known)
+        self._put(draft, run if known else None)
 
     def capture(self, event: str, properties: Mapping[str, object] | None) -> None:
         """A custom event."""
         self._put(events.custom(event, ids.event_id(), properties))
+
+    def agree(self, level: str | None) -> str:
+        """The student agrees; a line that says what follows."""
+        return self._decided(lambda agreement: agreement.agree(level))
+
+    def decline(self) -> str:
+        """The student wants nothing sent any more; a line that says what follows."""
+        return self._decided(lambda agreement: agreement.decline())
+
+    def _decided(self, decide: Callable[[Agreement], str]) -> str:
+        if self.agreement is None:
+            return "nothing is sent from here; what a page sends is decided on the page."
+        line = decide(self.agreement)
+        word = self.agreement.word()
+        if word is not None and self._pages is not None:
+            self._pages.tell({"kind": "consent", **word})
+        return line
+
+    def _consented(self, agreed: bool, level: str | None, notice_version: int) -> None:
+        if self.agreement is not None:
+            self.agreement.heard(agreed, level, notice_version)
+
+    def _withdraw(self, draft: events.Draft) -> None:
+        if self.sender is not None:
+            self.sender.withdraw(self._source, draft)
 
     def _run_ended(self, run: Run, ending: Ending) -> None:
         code = run.code or run.source
@@ -150,22 +255,44 @@ class Session:
             count=ending.count,
             lines=run.source.count("\n") + 1 if run.source else None,
         )
-        self._put(draft, held=run.msg_id is not None)
+        self._put(draft, run if run.msg_id is not None else None)
+        self._speak_for_page()
 
-    def _put(self, draft: events.Draft, *, held: bool = False) -> None:
+    def _speak_for_page(self) -> None:
+        """Say what a page was to say, where no page has come."""
+        agreement = self.agreement
+        if agreement is None or agreement.owed is None:
+            return
+        if self._pages is not None and self._pages.attached:
+            agreement.owed = None
+        elif time.monotonic() > self._opened + PAGE_SECONDS:
+            line, agreement.owed = agreement.owed, None
+            notices.say(line)
+
+    def _put(self, draft: events.Draft, run: Run | None = None) -> None:
+        """Have an event sent; one of a `run` that a page reports too waits for the page's word."""
         if self.sender is None:
             return
-        if held and self._pages is not None and self._pages.attached:
+        pages = self._pages
+        if run is None or pages is None:
+            self.sender.put(self._source, draft)
+        elif pages.attached_to(run.client):
             self.sender.hold(self._source, draft)
-        elif held and time.monotonic() < self._greeted + GREETING_SECONDS:
+        elif self._is_greeted(run):
             self.sender.hold(self._source, draft, GREETING_SECONDS)
         else:
             self.sender.put(self._source, draft)
 
+    def _is_greeted(self, run: Run) -> bool:
+        """Whether the page that asked for this run may just be about to attach."""
+        recent = time.monotonic() < self._greeted + GREETING_SECONDS
+        return recent and run.client == self._greeted_client
+
     def _tell(self, run: Run, message: dict[str, object]) -> None:
         # Outside a run the page could not tell which event is meant; we send it ourselves.
-        if self._pages is not None and run.msg_id is not None:
-            self._pages.tell({**message, "msg_id": run.msg_id})
+        pages = self._pages
+        if pages is not None and run.msg_id is not None:
+            pages.tell({**message, "msg_id": run.msg_id})
 
     def _confirmed(self, uuids: Iterable[object]) -> None:
         if self.sender is not None:
@@ -198,7 +325,28 @@ class Session:
         except Exception:
             return False
         self._greeted = time.monotonic()
+        self._greeted_client = Request(self._shell).client
         return True
+
+
+def _at_exit() -> None:
+    session = tracked.active()
+    if session is not None:
+        tracked.activate(None)
+        session.exit()
+
+
+# The transport's last flush was registered before, so it comes after.
+atexit.register(_at_exit)
+
+
+def _why_it_ends(kernel: object | None) -> str:
+    """`restarted` or `shutdown` where that was asked for, else `exit`."""
+    asked = getattr(kernel, "_shutdown_message", None)
+    content = asked.get("content") if isinstance(asked, dict) else None
+    if not isinstance(content, dict):
+        return "exit"
+    return "restarted" if content.get("restart") else "shutdown"
 
 
 def _kernel_name(shell: object | None, kernel: object | None) -> str:

@@ -13,12 +13,13 @@ from . import notices
 
 TYPE_CHECKING = False  # typing itself would be half of what importing us costs
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
     from typing import Any
 
     from .session import Session
 
-_active: Session | None = None
+# A module that is loaded again (%autoreload) keeps its session.
+_active: Session | None = globals().get("_active")
 
 
 def active() -> Session | None:
@@ -58,38 +59,80 @@ def _telemetry_capture(event: str, props: Mapping[str, object] | None = None) ->
 def tracked_test(name: str) -> Callable[..., Any]:
     """Decorate a test: each call reports attempt, outcome and duration.
 
-    The test's value is returned and its exception raised unchanged. An ``async def``
-    test is judged when it has been awaited.
+    The test's value is returned and its exception raised unchanged. What is awaited or
+    iterated is judged when that has ended. Of a class, the methods ``test…`` are tracked,
+    as ``name.method``.
     """
-    if callable(name):  # written without parentheses
+    if callable(name) or isinstance(name, classmethod):  # written without parentheses
         return tracked_test(getattr(name, "__name__", "test"))(name)
 
-    def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(test: Any) -> Any:
         import inspect
 
         from .events import label
 
         ex = label(name) or label(getattr(test, "__name__", "test"))
 
+        if isinstance(test, (staticmethod, classmethod)):
+            return type(test)(decorate(test.__func__))
+
+        if isinstance(test, type):
+            for key, member in list(vars(test).items()):
+                if key.startswith("test") and (callable(member) or hasattr(member, "__func__")):
+                    setattr(test, key, tracked_test(f"{ex}.{key}")(member))
+            return test
+
+        # In each, a student's traceback shows the student's code alone.
+
         if inspect.iscoroutinefunction(test):
 
             @wraps(test)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
-                __tracebackhide__ = True  # a student's traceback shows the student's code
+                __tracebackhide__ = True
                 with _Attempt(ex):
                     return await test(*args, **kwargs)
 
             return awaited
+
+        if inspect.isgeneratorfunction(test):
+
+            @wraps(test)
+            def iterated(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+                __tracebackhide__ = True
+                with _Attempt(ex):
+                    return (yield from test(*args, **kwargs))
+
+            return iterated
+
+        if inspect.isasyncgenfunction(test):
+
+            @wraps(test)
+            async def streamed(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+                __tracebackhide__ = True
+                with _Attempt(ex):
+                    inner = test(*args, **kwargs)
+                    step = inner.asend(None)
+                    while True:
+                        try:
+                            value = await step
+                        except StopAsyncIteration:
+                            return
+                        try:
+                            step = inner.asend((yield value))
+                        except GeneratorExit:
+                            await inner.aclose()
+                            raise
+                        except BaseException as error:
+                            step = inner.athrow(error)
+
+            return streamed
 
         @wraps(test)
         def called(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             attempt = _Attempt(ex)
             with attempt:
-                value = test(*args, **kwargs)
-                if inspect.iscoroutine(value):
-                    return attempt.later(value)
-                return value
+                return attempt.judge(test(*args, **kwargs))
 
         return called
 
@@ -100,45 +143,71 @@ class _Attempt:
     """Times one call of a test and reports how it ended."""
 
     def __init__(self, ex: str) -> None:
-        self._ex = ex
-        self._session = _active
-        self._attempt = 0
-        if self._session is not None:
-            self._attempt = _safely(self._session.attempt, ex) or 1
-        self._awaits = False
+        session = _active
+        self._call = None if session is None else _safely(session.begin_test, ex)
+        self._waits = False
         self._began = time.monotonic()
 
     def __enter__(self) -> _Attempt:
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if self._awaits or self._session is None:
+        if not self._waits:
+            self._ended(error)
+
+    def judge(self, value: Any) -> Any:
+        """What a plain function returned; where that is still to happen, await its end."""
+        import inspect
+
+        if inspect.iscoroutine(value):
+            self._waits = True
+            return self._awaited(value)
+        if hasattr(value, "add_done_callback") and hasattr(value, "cancelled"):
+            self._waits = True  # a task, or a thread pool's future
+            value.add_done_callback(self._done)
+        return value
+
+    async def _awaited(self, coroutine: Any) -> Any:
+        __tracebackhide__ = True
+        self._waits = False
+        self._began = time.monotonic()
+        with self:
+            return await coroutine
+
+    def _done(self, future: Any) -> None:
+        # `future.exception()` would count as somebody's having looked at it.
+        error = getattr(future, "_exception", None)
+        if future.cancelled():
+            from asyncio import CancelledError
+
+            error = CancelledError()
+        self._ended(error)
+
+    def _ended(self, error: BaseException | None) -> None:
+        if self._call is None:
             return
         ms = round((time.monotonic() - self._began) * 1000)
-        _safely(self._session.tested, self._ex, self._attempt, ms, error)
-
-    def later(self, coroutine: Any) -> Any:
-        """A plain function returned a coroutine: judge that when it is awaited."""
-        self._awaits = True
-
-        async def judged() -> Any:
-            self._awaits = False
-            self._began = time.monotonic()
-            with self:
-                return await coroutine
-
-        return judged()
+        if isinstance(error, GeneratorExit):
+            _safely(self._call.dropped)  # nobody wanted to see the end: no result
+        else:
+            _safely(self._call.ended, ms, error)
 
 
 def _safely(call: Callable[..., Any], *args: object) -> Any:
     try:
         return call(*args)
     except Exception as error:
-        # A fault of ours is said, and the lesson goes on.
-        notices.say(f"{type(error).__name__}: {error}")
+        notices.fault(error)
         return None
 
 
+def _after_fork() -> None:
+    """A forked child shares sockets and counters with its parent; only the parent reports."""
+    session = _active
+    activate(None)
+    if session is not None:
+        session.abandon()
+
+
 if hasattr(os, "register_at_fork"):
-    # A forked child shares sockets and counters with its parent; only the parent reports.
-    os.register_at_fork(after_in_child=lambda: activate(None))
+    os.register_at_fork(after_in_child=_after_fork)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ipynb_telemetry import notices, tracked, transport
+from ipynb_telemetry import agreement, bootstrap, notices, tracked, transport
 from standin import StandIn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +40,8 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     transport._by_address.clear()
     notices.wait_for_runs(False)
     notices.forget()
+    bootstrap.forget()
+    agreement.forget()
     for name in INJECTED:
         if hasattr(builtins, name):
             delattr(builtins, name)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from queue import Empty
 
 from conftest import ROOT
 from jupyter_client.manager import KernelManager
+from standin import KEY, StandIn
 
 # Names that would carry this machine's configuration into a test.
 OWN = ("TELEMETRY_", "JUPYTERHUB_")
@@ -59,7 +63,10 @@ class Kernel:
 
     def __exit__(self, *_: object) -> None:
         self.client.stop_channels()
-        self.manager.shutdown_kernel()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel()
+        else:  # the test has shut it down, perhaps for a restart
+            self.manager.cleanup_resources()
 
     def start(
         self,
@@ -155,3 +162,58 @@ class Kernel:
                         return message
             assert time.monotonic() < deadline, f"no {kind} within {seconds} s"
             self.stray += self._iopub(0.05)
+
+
+SETUP = "from ipynb_telemetry import setup_telemetry\n_telemetry = setup_telemetry('intro')"
+
+
+class Lesson:
+    """One kernel and one relay for many tests: each begins a session of its own."""
+
+    def __init__(self, kernel: Kernel, relay: StandIn) -> None:
+        self.kernel, self.relay = kernel, relay
+        self.sess = ""
+
+    def begin(self) -> Ran:
+        """Run the setup cell."""
+        ran = self.kernel.run(SETUP)
+        (shown,) = ran.of("display_data")
+        self.sess = shown["content"]["data"]["application/vnd.ipynb-telemetry.v1+json"]["sess"]
+        return ran
+
+    def run(self, code: str, **options: object) -> Ran:
+        """Run a cell to its end."""
+        return self.kernel.run(code, **options)
+
+    def events(self, event: str | None = None) -> list[dict]:
+        """All that this session has made so far, of one name or all, as they were numbered."""
+        ran = self.kernel.run(
+            "import ipynb_telemetry\nassert ipynb_telemetry.flush(10), ipynb_telemetry.status()",
+            silent=True,
+            store_history=False,
+        )
+        assert ran.reply["status"] == "ok", ran.reply
+        mine = [e for e in self.relay.of(event) if e["properties"]["sess"] == self.sess]
+        return sorted(mine, key=lambda e: e["properties"]["seq"])
+
+    def cells(self) -> list[dict]:
+        """Properties of this session's runs."""
+        return [e["properties"] for e in self.events("cell")]
+
+    def tests(self) -> list[dict]:
+        """Properties of this session's test results."""
+        return [e["properties"] for e in self.events("test")]
+
+
+@contextmanager
+def lesson(home: Path, **env: str) -> Iterator[Lesson]:
+    """A kernel that reports to a relay of its own, for a module's tests."""
+    with StandIn() as relay:
+        about = {
+            "TELEMETRY_HOST": relay.url,
+            "TELEMETRY_API_KEY": KEY,
+            "TELEMETRY_STUDENT_NAME": "John Doe",
+            "TELEMETRY_HOME": str(home),
+        }
+        with Kernel({**about, **env}) as kernel:
+            yield Lesson(kernel, relay)

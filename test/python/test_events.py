@@ -41,7 +41,10 @@ DRAFTS = {
         count=2,
         lines=3,
     ),
-    "test": events.test(UUID, ex="mean", ok=True, attempt=3, ms=4, error=None, cell_id="mean"),
+    "test": events.test(
+        UUID, ex="mean", status="passed", attempt=3, ms=4, error=None, cell_id="mean"
+    ),
+    "end": events.end(UUID, reason="shutdown", made=12, delivered=12, dropped=0),
 }
 
 
@@ -117,6 +120,83 @@ def test_nobody_overwrites_the_common_properties(claimed, own, name):
         "seq": 3,
     }
     json.dumps(made, allow_nan=False)
+
+
+def test_a_consent_event_says_what_was_decided():
+    draft = events.consent(UUID, action="given", level="code", notice_version=2)
+    made = events.wire_event(draft, CONTEXT, 3, "outcomes")["properties"]
+    assert {name: made[name] for name in ("action", "level", "notice_version")} == {
+        "action": "given",
+        "level": "code",
+        "notice_version": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "ok"),
+    [("passed", True), *((s, False) for s in ("failed", "error", "timeout", "skipped"))],
+)
+def test_only_a_passed_test_is_ok(status, ok):
+    draft = events.test(UUID, ex="t", status=status, attempt=1, ms=4, error=None, cell_id=None)
+    assert (draft.properties["ok"], draft.properties["status"]) == (ok, status)
+
+
+class Hostile:
+    """Raises at whatever is asked of it; `repr` alone is for hypothesis."""
+
+    def __str__(self):
+        raise RuntimeError
+
+    __iter__ = __len__ = __bool__ = __str__
+
+    def __repr__(self):
+        return "Hostile()"
+
+
+class HostileDict(dict):
+    """A dictionary that cannot be looked through."""
+
+    def items(self):
+        raise RuntimeError
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text(st.characters())
+    | st.binary()
+    | st.dates()
+    | st.decimals()
+    | st.sampled_from([object(), Hostile(), int, len, ..., range(3), ValueError("x")]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.integers() | st.none(), inner, max_size=3)
+        | st.builds(HostileDict)
+        | st.frozensets(st.integers(), max_size=3)
+    ),
+    max_leaves=15,
+)
+
+
+@given(
+    st.dictionaries(st.text() | st.sampled_from(events.COMMON), ANYTHING, max_size=6),
+    st.text(min_size=1) | st.sampled_from(["cell", "test", "start", "consent"]),
+    st.sampled_from(["outcomes", "code", "full"]),
+    st.booleans(),
+)
+def test_any_properties_become_json_and_never_raise(properties, name, level, direct):
+    draft = events.custom(name, UUID, properties)
+    made = events.wire_event(draft, CONTEXT, 3, level, direct=direct)
+    again = json.loads(json.dumps(made, allow_nan=False))
+    assert again == made
+    common = {"nb": "intro", "sess": "aB3dE5gH", "student": "JOHN-DOE", "seq": 3, "src": "kernel"}
+    assert {n: made["properties"][n] for n in common} == common
+    assert "course" not in made["properties"]
+    assert made["distinct_id"] == "JOHN-DOE"
 
 
 def test_what_json_cannot_carry_becomes_text():

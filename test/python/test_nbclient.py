@@ -1,6 +1,7 @@
 """The generated setup cell in a whole notebook, run without a page as autograders run it."""
 
 import os
+import socket
 
 import nbformat
 import pytest
@@ -9,6 +10,7 @@ from ipynb_telemetry import get_telemetry_setup_cell
 from kernels import clean_environment
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from standin import COURSE, KEY
 from test_kernel import MEAN, cells, env_for
 
 
@@ -78,3 +80,31 @@ def test_without_the_package_the_notebook_runs_to_its_end(relay, tmp_path):
     assert "is not available (CalledProcessError" in said[0]
     assert text(notebook.cells[3]) == "UNKNOWN\n"
     assert relay.requests == []
+
+
+def test_a_course_that_asks_lets_the_notebook_run_to_its_end(relay):
+    relay.course = {**COURSE, "consent": "opt-in"}
+    run(
+        [get_telemetry_setup_cell("intro"), "_cell('one')", MEAN.format(body="return 5")],
+        env_for(relay),
+    )
+    assert relay.events == []
+
+
+def test_a_relay_that_never_answers_costs_a_whole_notebook_next_to_nothing():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        env = {
+            "TELEMETRY_HOST": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "TELEMETRY_API_KEY": KEY,
+            "TELEMETRY_STUDENT_NAME": "John Doe",
+        }
+        timed = "import time; began = time.monotonic()\n{}\nprint(time.monotonic() - began < 1.5)"
+        setup = "\n".join("    " + line for line in get_telemetry_setup_cell("x").splitlines())
+        notebook = run(
+            [timed.format(f"if True:\n{setup}"), timed.format("for n in range(99): _cell('a')")],
+            env,
+        )
+    assert text(notebook.cells[0]).endswith("True\n")
+    assert text(notebook.cells[1]).startswith("True\n")
