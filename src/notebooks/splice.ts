@@ -5,11 +5,11 @@ import type { SetupCell } from './recognise.js';
 import { isSameSource, METADATA_KEY, SETUP_CELL_ID } from './setupCell.js';
 import {
   indentOf,
-  isAscii,
   newlineOf,
   print,
   separatorOf,
   styleOf,
+  usesEscapes,
   wholeMember,
   type ObjectStyle,
   type Style
@@ -24,7 +24,7 @@ export function withCell(
 ): string {
   const { text, cells, list } = notebook;
   const places = list.value.items!;
-  const ascii = isEscaping(text, id + source);
+  const ascii = isEscaping(notebook, id + source);
   const neighbour = places[index] ?? places[index - 1];
   if (neighbour === undefined) {
     return withOnlyCell(notebook, id, source, ascii);
@@ -138,7 +138,7 @@ export function withUpdate(
 ): string {
   const { text, sourceKey } = notebook;
   const { place, data } = cell;
-  const ascii = isEscaping(text, id + source);
+  const ascii = isEscaping(notebook, id + source);
   const { style, indent } = styleOf(text, place, ascii)!;
   const inner = style.newline === null ? '' : indent + style.unit;
   const tag = {
@@ -246,9 +246,10 @@ function shapedLike(like: unknown, source: string): string | string[] {
   return typeof like === 'string' ? source : source.split(/(?<=\n)/);
 }
 
-/** Whether what is added has to be escaped as the rest of the file is; looked at only where it matters. */
-function isEscaping(text: string, added: string): boolean {
-  return /[^\0-\x7f]/.test(added) && isAscii(text);
+/** Whether what is added is to be escaped as the rest of the file is; looked at only where it matters. */
+function isEscaping({ text, major }: Notebook, added: string): boolean {
+  // Jupyter's own writer escapes before version 4, and does not from then on.
+  return /[^\0-\x7f]/.test(added) && (usesEscapes(text) ?? major < 4);
 }
 
 /** What separates two things where the file shows no such pair; `lead` is what stands before the first. */

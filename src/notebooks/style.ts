@@ -90,13 +90,17 @@ export function styleOf(
   };
 }
 
-/** Whether a file writes characters beyond ASCII as escapes: it has such escapes, and no such characters. */
-export function isAscii(text: string): boolean {
-  return (
-    !/[^\0-\x7f]/.test(text.startsWith('\ufeff') ? text.slice(1) : text) &&
-    // Half a surrogate pair can only be written as an escape, and shows nothing.
-    /(?<!\\)(?:\\\\)*\\u(?:(?!00[0-7]|d[89a-f])|d[89ab]..\\ud[c-f])/i.test(text)
-  );
+/** Whether a file writes characters beyond ASCII as escapes; undefined if it has none. */
+export function usesEscapes(text: string): boolean | undefined {
+  if (/[^\0-\x7f]/.test(text.startsWith('\ufeff') ? text.slice(1) : text)) {
+    return false;
+  }
+  // Half a surrogate pair can only be written as an escape, and shows nothing.
+  const shows =
+    /(?<!\\)(?:\\\\)*\\u(?:(?!00[0-7]|d[89a-f])|d[89ab]..\\ud[c-f])/i.test(
+      text
+    );
+  return shows ? true : undefined;
 }
 
 /** Prints `value` as JSON in `style`; `indent` is the indentation of the line that it begins on. */
