@@ -7,6 +7,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { DisposableSet, type IDisposable } from '@lumino/disposable';
 import { NoticeBar } from './banner.js';
 import { barOf, type BarAction } from './barText.js';
+import { COMMANDS } from './commands.js';
 import { strictest } from './consent.js';
 import { courseName } from './courseAnswer.js';
 import { guarded } from './guard.js';
@@ -14,14 +15,6 @@ import type { TelemetryPanel } from './panel.js';
 import type { PanelFacts, PanelHost } from './panelView.js';
 import type { Recorder } from './recorder.js';
 import { StatusItem } from './status.js';
-
-/** Commands, for menus and other extensions. `capture` is the telemetry's, not the face's. */
-export const COMMANDS = {
-  panel: 'ipynb-telemetry:open-panel',
-  pause: 'ipynb-telemetry:toggle-pause',
-  decide: 'ipynb-telemetry:decide',
-  withdraw: 'ipynb-telemetry:withdraw'
-} as const;
 
 /** What the face is put on. */
 export interface FaceOptions {

@@ -2,6 +2,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { Properties } from '../events/types.js';
+import { CAPTURE } from './commands.js';
 import { Face, type FaceOptions } from './face.js';
 import { guarded, noteFault } from './guard.js';
 import { Recorder } from './recorder.js';
@@ -47,7 +48,7 @@ export function start(options: StartOptions): {
       )
   });
   recorder.changed.connect(() => telemetry.refresh());
-  app.commands.addCommand('ipynb-telemetry:capture', {
+  app.commands.addCommand(CAPTURE, {
     label: options.trans.__('Capture a Telemetry Event'),
     describedBy: { args: CAPTURE_ARGS },
     execute: args => {
