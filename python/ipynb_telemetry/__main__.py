@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
-from .config import resolve, shown
+from .config import Config, resolve, shown
+from .state import home, load
 
 _GET_EXTENSION = (
     "    Without it the kernel package reports runs and tests by itself. To get the extension:\n"
@@ -32,12 +33,22 @@ def describe() -> str:
     lines += ["", "Configuration from the environment:"]
     lines.append(f"  address: {shown(settings.host)}")
     lines.append(f"  key: {'set' if settings.api_key else 'not set (TELEMETRY_API_KEY)'}")
-    lines.append(f"  name: {settings.student_name or 'asked for by the setup cell'}")
+    lines.append(f"  name: {_name(settings)}")
     lines.append(f"  level: {settings.level or 'set by the course, else outcomes'}")
+    lines.append(f"  consent: {_ANSWERS[settings.answer]}")
+    lines.append(f"  name and decisions are kept in: {home()}")
     for line in (settings.remark, settings.trouble):
         if line is not None:
             lines.append(f"  note: {line}")
     return "\n".join(lines)
+
+
+_ANSWERS = {True: "yes", False: "no, so nothing is sent", None: "the student is told or asked"}
+
+
+def _name(settings: Config) -> str:
+    known = settings.hub_user or settings.student_name or load().student
+    return known or "asked for by the setup cell"
 
 
 def find_extension() -> str | None:

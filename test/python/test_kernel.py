@@ -453,3 +453,43 @@ def test_ipython_in_a_terminal_reports_its_runs(relay):
     assert relay.of("start")[0]["properties"]["kernel"].startswith("ipython ")
     assert [e["properties"]["reason"] for e in relay.of("end")] == ["exit"]
     assert "Ready! Session: " in done.stdout
+
+
+def test_a_prompt_that_is_interrupted_leaves_the_lesson_alone(relay):
+    with Kernel(env_for(relay, TELEMETRY_STUDENT_NAME="")) as kernel:
+        msg_id = kernel.start(SETUP, allow_stdin=True)
+        kernel.client.get_stdin_msg(timeout=20)
+        kernel.manager.interrupt_kernel()
+        ran = kernel.finish(msg_id)
+        later = kernel.run('_cell("a")\n' + MEAN.format(body="return 5") + "\nprint(STUDENT_NAME)")
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert (later.reply["status"], later.text()) == ("ok", "UNKNOWN\n")
+    assert relay.requests == []
+
+
+@pytest.mark.parametrize("page", ["there", "missing"])
+def test_where_no_page_comes_the_kernel_says_what_the_page_would_have_said(relay, page):
+    relay.course = {**COURSE, "consent": "opt-in"}
+    with Kernel(env_for(relay, TELEMETRY_PAGE="1")) as kernel:
+        ran = kernel.run(SETUP + "\nimport time; time.sleep(0.5)")
+        if page == "there":
+            comm_id = kernel.comm_open()
+            kernel.wait_for_comm("hello")
+        impatient = "import ipynb_telemetry.session\nipynb_telemetry.session.PAGE_SECONDS = 0"
+        later = [kernel.run(code) for code in (impatient, "1", "1")]
+        if page == "there":
+            kernel.comm_send(
+                comm_id,
+                {"kind": "consent", "agreed": True, "level": "outcomes", "notice_version": 1},
+            )
+            kernel.run("_telemetry_capture('seen')")
+            relay.wait_for_events(1, "seen")
+            told = kernel.run("import ipynb_telemetry\nipynb_telemetry.decline()")
+            said = [m["content"]["data"] for m in told.of("comm_msg")]
+            assert [m["agreed"] for m in said if m["kind"] == "consent"] == [False]
+            kernel.run("_telemetry_capture('unseen')")
+    assert "page asks you for it" in ran.text("stderr")
+    owed = "".join(r.text("stderr") for r in later)
+    assert owed.count("Nothing is sent before. To agree") == (page == "missing")
+    told = [e["event"] for e in relay.events]
+    assert told == ([] if page == "missing" else ["seen", "consent"])

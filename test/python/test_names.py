@@ -54,3 +54,15 @@ def test_no_control_character_and_no_lone_surrogate_remains(typed):
     name = names.normalize_part(typed)
     assert not re.search("[\x00-\x1f\x7f\ud800-\udfff\u200e\u200f]", name)
     name.encode()
+
+
+@given(st.text() | st.lists(st.text(max_size=6), max_size=4).map(" ".join))
+def test_a_whole_name_is_refused_only_if_nothing_can_be_seen_of_it(typed):
+    try:
+        name = names.normalize_full_name(typed)
+    except names.EmptyNameError:
+        assert names.normalize_part(typed) == ""
+        return
+    assert name == name.strip() != ""
+    assert "  " not in name
+    name.encode()
