@@ -6,7 +6,7 @@ python examples/generate_notebook.py means.ipynb
 import json
 import sys
 
-from ipynb_telemetry.notebook_cells import get_telemetry_setup_cell_node
+from ipynb_telemetry import get_telemetry_setup_cell_node
 
 COURSE = "python-101"
 NOTEBOOK = "means"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ._version import __version__
 from .bootstrap import setup_telemetry
 from .choices import agree, decline, forget_me
-from .notebook_cells import get_telemetry_setup_cell
+from .notebook_cells import get_telemetry_setup_cell, get_telemetry_setup_cell_node
 from .tracked import tracked_test
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "flush",
     "forget_me",
     "get_telemetry_setup_cell",
+    "get_telemetry_setup_cell_node",
     "setup_telemetry",
     "status",
     "tracked_test",

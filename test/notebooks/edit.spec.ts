@@ -89,6 +89,16 @@ describe('the file', () => {
     );
   });
 
+  it('stays text that can be encoded, whatever the id contains', () => {
+    for (const id of ['\ud83d', 'a\ude00b', '\u0000\uffff']) {
+      const text = jupyter(notebookOf([code('x = None')]));
+      const inserted = done(insertSetupCell(text, { id }));
+      expect(inserted).toMatchObject({ state: 'ok', id });
+      expect(Buffer.from(inserted.text).toString()).toBe(inserted.text);
+      expect(done(removeSetupCell(inserted.text)).text).toBe(text);
+    }
+  });
+
   it('of old formats gets a cell of its format', () => {
     const [, three] = ODD_SPELLINGS.find(([name]) => name === 'nbformat 3')!;
     const { text, cell } = done(insertSetupCell(three, { id: 'x' }));

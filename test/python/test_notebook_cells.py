@@ -11,8 +11,7 @@ import pytest
 from conftest import fixture
 from hypothesis import given
 from hypothesis import strategies as st
-from ipynb_telemetry import get_telemetry_setup_cell
-from ipynb_telemetry.notebook_cells import get_telemetry_setup_cell_node
+from ipynb_telemetry import get_telemetry_setup_cell, get_telemetry_setup_cell_node
 
 GOLDEN = fixture("setup-cells")
 
