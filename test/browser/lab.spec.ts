@@ -5,4 +5,4 @@ import './lab/signals.js';
 import './lab/pitfalls.js';
 import './lab/leaks.js';
 
-jest.setTimeout(300_000);
+jest.setTimeout(120_000);

@@ -45,6 +45,8 @@ export function test(ex: string, attempt: number, err: string | null): Row {
     src: 'lab',
     ex,
     ok: err === null,
+    status:
+      err === null ? 'passed' : err === 'AssertionError' ? 'failed' : 'error',
     try: attempt,
     err,
     cell_id: ex
