@@ -4,9 +4,11 @@ import type { Counts } from './made.js';
 import { Queue } from './queue.js';
 import {
   LIMITS,
+  sessionOf,
   sizeOf,
+  withNumber,
   type Batch,
-  type OutboxStore,
+  type CourseStore,
   type QueuedEvent,
   type StoreLimits,
   type StoreListener,
@@ -15,8 +17,8 @@ import {
 import { Tallies } from './tallies.js';
 import { rankOf } from './value.js';
 
-/** Events in memory. */
-export class MemoryStore implements OutboxStore {
+/** The events of one course, in memory. */
+export class MemoryStore implements CourseStore {
   constructor(limits: StoreLimits = LIMITS) {
     this._limits = limits;
   }
@@ -24,35 +26,32 @@ export class MemoryStore implements OutboxStore {
   readonly journal = new MemoryJournal();
 
   get size(): number {
-    return this._early.length + this._shelf.queue.size;
+    return this._queue.size;
   }
 
   get dropped(): number {
-    return this._shelf.tallies.dropped;
+    return this._tallies.dropped;
   }
 
   listen(listener: StoreListener): void {
     this._listener = listener;
   }
 
-  open(course: string): void {
-    if (course === this._course) {
-      return;
-    }
-    this._course = course;
-    const shelf = this._shelves.get(course) ?? newShelf();
-    this._shelves.set(course, shelf);
-    this._shelf = shelf;
-    this.add(this._early.splice(0));
-  }
-
   add(events: readonly UnnumberedEvent[]): void {
-    if (this._course === null) {
-      this._early.push(...events);
-    } else {
-      events.forEach(event => this._put(event));
-      this._makeRoom();
+    for (const event of events) {
+      if (!this._queue.has(event.uuid)) {
+        const sess = sessionOf(event);
+        const numbered = withNumber(event, () => this._tallies.next(sess));
+        this._queue.add({
+          event: numbered,
+          sess,
+          rank: rankOf(event),
+          bytes: sizeOf(numbered),
+          place: null
+        });
+      }
     }
+    this._makeRoom();
     this._listener?.changed();
   }
 
@@ -61,7 +60,7 @@ export class MemoryStore implements OutboxStore {
     maxBytes: number,
     except?: ReadonlySet<string>
   ): Batch {
-    return this._shelf.queue.next(maxEvents, maxBytes, except);
+    return this._queue.next(maxEvents, maxBytes, except);
   }
 
   hasten(): void {
@@ -72,12 +71,11 @@ export class MemoryStore implements OutboxStore {
     uuids: Iterable<string>,
     fate: 'delivered' | 'dropped'
   ): QueuedEvent[] {
-    const { queue, tallies } = this._shelf;
     const removed: QueuedEvent[] = [];
     for (const uuid of uuids) {
-      const entry = queue.take(uuid);
+      const entry = this._queue.take(uuid);
       if (entry) {
-        tallies.own(entry.sess)[fate] += 1;
+        this._tallies.settle(entry.sess, fate);
         removed.push(entry.event);
       }
     }
@@ -85,52 +83,35 @@ export class MemoryStore implements OutboxStore {
   }
 
   countsOf(sess: string): Counts {
-    return this._shelf.tallies.countsOf(sess);
+    return this._tallies.countsOf(sess);
   }
 
   async waiting(max: number): Promise<QueuedEvent[]> {
-    return this._shelf.queue.next(max, Infinity).events;
+    return this._queue.next(max, Infinity).events;
   }
 
   async clear(keep?: (event: QueuedEvent) => boolean): Promise<number> {
-    const { queue } = this._shelf;
-    const early = this._early.length;
-    this._early = this._early.filter(event => keep?.(event));
-    const gone = [...queue.entries()].filter(({ event }) => !keep?.(event));
+    const gone = [...this._queue.entries()]
+      .map(({ event }) => event)
+      .filter(event => !keep?.(event));
     this.remove(
-      gone.map(({ event }) => event.uuid),
+      gone.map(event => event.uuid),
       'dropped'
     );
     this._listener?.changed();
-    return gone.length + early - this._early.length;
+    return gone.length;
   }
 
   dispose(): void {
     this._listener = null;
   }
 
-  private _put(event: UnnumberedEvent): void {
-    const { queue, tallies } = this._shelf;
-    if (!queue.has(event.uuid)) {
-      const sess = sessionOf(event);
-      const numbered = withNumber(event, () => tallies.next(sess));
-      queue.add({
-        event: numbered,
-        sess,
-        rank: rankOf(event),
-        bytes: sizeOf(numbered),
-        place: null
-      });
-    }
-  }
-
   private _makeRoom(): void {
-    const { queue, tallies } = this._shelf;
     const { events, bytes } = this._limits;
     let count = 0;
-    while (queue.size > events || queue.bytes > bytes) {
-      const least = queue.takeLeast();
-      tallies.own(least?.sess ?? '').dropped += 1;
+    while (this._queue.size > events || this._queue.bytes > bytes) {
+      const least = this._queue.takeLeast();
+      this._tallies.settle(least?.sess ?? '', 'dropped');
       count += 1;
     }
     if (count > 0) {
@@ -140,32 +121,6 @@ export class MemoryStore implements OutboxStore {
 
   private _limits: StoreLimits;
   private _listener: StoreListener | null = null;
-  private _course: string | null = null;
-  /** What came before the course was known. */
-  private _early: UnnumberedEvent[] = [];
-  private _shelf = newShelf();
-  private _shelves = new Map<string, Shelf>();
-}
-
-interface Shelf {
-  queue: Queue<null>;
-  tallies: Tallies;
-}
-
-const newShelf = (): Shelf => ({ queue: new Queue(), tallies: new Tallies() });
-
-/** The session of an event; '' for one without. */
-export function sessionOf(event: UnnumberedEvent): string {
-  const { sess } = event.properties;
-  return typeof sess === 'string' ? sess : '';
-}
-
-/** The event with its own number, or with the one that `next` gives. */
-export function withNumber(
-  event: UnnumberedEvent,
-  next: () => number
-): QueuedEvent {
-  return typeof event.properties['seq'] === 'number'
-    ? event
-    : { ...event, properties: { ...event.properties, seq: next() } };
+  private _queue = new Queue<null>();
+  private _tallies = new Tallies();
 }

@@ -2,7 +2,6 @@
 import type { WireEvent } from '../events/types.js';
 import type { Journal } from './journal.js';
 import type { Counts } from './made.js';
-import { MemoryStore } from './memoryStore.js';
 
 /** An event in the outbox: its id is always there, and its number (`properties.seq`). */
 export type QueuedEvent = WireEvent & { uuid: string };
@@ -36,26 +35,21 @@ export interface StoreListener {
 }
 
 /**
- * Keeps events until they are removed, each one once, and numbers them: `seq` counts per
- * session from 1 without gaps, whatever tabs and reloads share the session.
+ * Keeps events of one course until they are removed, each one once, and numbers them:
+ * `seq` counts per session from 1 without gaps, whatever tabs and reloads share the session.
  *
  * The outbox asks from within `pagehide`, where nothing can be awaited: what is not a
  * promise here is answered from memory. Nothing here throws or rejects.
  */
-export interface OutboxStore {
+export interface CourseStore {
   /** Events that wait. */
   readonly size: number;
   /** Events given up, in all sessions that are remembered. */
   readonly dropped: number;
-  /** What was delivered from here. */
+  /** What left from here. */
   readonly journal: Journal;
   /** @param listener hears what the store does by itself; there is one. */
   listen(listener: StoreListener): void;
-  /**
-   * Events are for `course` from now on. Before it is said for the first time nothing can
-   * be sent; those of another course wait until it is that course's turn again.
-   */
-  open(course: string): void;
   /** Takes events. One that has a number keeps it; one whose id is waiting already is no news. */
   add(events: readonly UnnumberedEvent[]): void;
   /**
@@ -84,14 +78,32 @@ export interface OutboxStore {
   dispose(): void;
 }
 
-/**
- * The store of this page's events.
- *
- * @param server address of the Jupyter server: what is kept for one never goes to another.
- */
-export function openStore(_server: string): OutboxStore {
-  return new MemoryStore();
+/** The stores of all courses, of which one has its turn. */
+export interface OutboxStore extends CourseStore {
+  /**
+   * It is the turn of `course`. Before it is said for the first time nothing can be sent;
+   * events of another course wait until it is that course's turn again.
+   */
+  open(course: string): void;
 }
+
+/** The session of an event; '' for one without. */
+export function sessionOf(event: UnnumberedEvent): string {
+  const { sess } = event.properties;
+  return typeof sess === 'string' ? sess : '';
+}
+
+/** The event with its own number, or with the one that `next` gives. */
+export function withNumber(
+  event: UnnumberedEvent,
+  next: () => number
+): QueuedEvent {
+  return typeof event.properties['seq'] === 'number'
+    ? event
+    : { ...event, properties: { ...event.properties, seq: next() } };
+}
+
+export { openStore } from './openStore.js';
 
 const encoder = new TextEncoder();
 

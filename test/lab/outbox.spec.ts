@@ -1,13 +1,18 @@
 /** The outbox against a server that answers as scripted: nothing is lost, nothing is kept in vain. */
 import fc from 'fast-check';
 import type { Outcome } from '../../src/lab/outcomes.js';
+import { CourseStores } from '../../src/lab/courseStores.js';
 import { MemoryStore } from '../../src/lab/memoryStore.js';
 import {
   ANSWER_TIMEOUT_MS,
   Outbox,
   type OutboxState
 } from '../../src/lab/outbox.js';
-import { sizeOf, type UnnumberedEvent } from '../../src/lab/store.js';
+import {
+  sizeOf,
+  type StoreLimits,
+  type UnnumberedEvent
+} from '../../src/lab/store.js';
 import { Clock, settle } from './clock.js';
 
 const OK: Outcome = { kind: 'ok', rejected: [] };
@@ -23,6 +28,9 @@ function event(uuid: string, padding = 0, name = 'cell'): UnnumberedEvent {
   };
 }
 
+const stores = (limits?: StoreLimits) =>
+  new CourseStores(() => new MemoryStore(limits));
+
 interface Sent {
   at: number;
   uuids: string[];
@@ -34,7 +42,7 @@ interface Sent {
 /** An outbox and everything it did. `answers` are given in turn, then `OK`. */
 function outbox(
   answers: (Outcome | Promise<Outcome>)[] = [],
-  { store = new MemoryStore(), course = (): string | null => 'demo' } = {}
+  { store = stores(), course = (): string | null => 'demo' } = {}
 ) {
   const clock = new Clock();
   const sent: Sent[] = [];
@@ -104,7 +112,7 @@ it('sends what comes together in one batch, within 100 ms', async () => {
 });
 
 it('sends at once what a durable store brought from before', async () => {
-  const store = new MemoryStore();
+  const store = stores();
   store.open('demo');
   store.add([event('old')]);
   const o = outbox([], { store });
@@ -202,7 +210,7 @@ it('takes and sends nothing more where nobody collects, and erases nothing', asy
 });
 
 it('keeps a bounded number while nothing can be delivered, and the most valuable', async () => {
-  const store = new MemoryStore({ events: 3, bytes: 10_000 });
+  const store = stores({ events: 3, bytes: 10_000 });
   const o = outbox(
     Array.from({ length: 99 }, () => RETRY),
     { store }
@@ -294,7 +302,7 @@ describe('cleared', () => {
   it('resolves only when the request under way is over, and notes what arrived all the same', async () => {
     const late = slow();
     const clock = new Clock();
-    const store = new MemoryStore();
+    const store = stores();
     const box = new Outbox({
       store,
       send: () => late.answer,

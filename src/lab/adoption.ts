@@ -1,0 +1,273 @@
+/** Finds what tabs that are gone left behind, and clears away what nobody came for. */
+import {
+  startingWith,
+  write,
+  type Connection,
+  type Database,
+  type EventKey,
+  type NoteKey,
+  type Pile,
+  type StoredTally
+} from './database.js';
+import { noteFault } from './guard.js';
+import type { Tabs } from './tabs.js';
+
+/** What an adoption works with. */
+export interface AdoptionOptions {
+  dest: string;
+  connection: Connection;
+  tabs: Tabs;
+  /** These are this tab's to send from now on. */
+  adopted: (rows: readonly KeptEvent[]) => void;
+}
+
+/** An event as the database keeps it. */
+export interface KeptEvent {
+  key: EventKey;
+  text: string;
+}
+
+/** How long events, numbers and signs of life are kept that nobody comes for. */
+export const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
+/** Rows of sessions kept; the oldest sessions are forgotten first. */
+const MAX_SESSION_ROWS = 5000;
+/** Events read in one go: a page that comes back to a long day must not stutter. */
+const CHUNK = 250;
+
+/** The piles of one destination that other tabs wrote. Nothing here rejects. */
+export class Adoption {
+  constructor(options: AdoptionOptions) {
+    this._options = options;
+  }
+
+  /** Takes over the piles of tabs that are gone. */
+  run(): Promise<void> {
+    this._running ??= this._run().finally(() => (this._running = null));
+    return this._running;
+  }
+
+  /** How much waits in other tabs that are alive. */
+  async elsewhere(): Promise<{ events: number; bytes: number }> {
+    const sum = { events: 0, bytes: 0 };
+    await this._try('counting events', async database => {
+      const { dest, tabs } = this._options;
+      for (const [pile, tab] of await this._piles(database)) {
+        if (tab !== tabs.id) {
+          const keys = await database.getAllKeys(
+            'events',
+            startingWith(dest, pile)
+          );
+          sum.events += keys.length;
+          keys.forEach(([, , , bytes]) => (sum.bytes += bytes));
+        }
+      }
+    });
+    return sum;
+  }
+
+  /** Clears away what is too old, of whichever destination. At most once an hour. */
+  async clean(now = Date.now()): Promise<void> {
+    if (now - this._cleanedAt < 3_600_000) {
+      return;
+    }
+    this._cleanedAt = now;
+    await this._try('clearing away', async database => {
+      const before = now - MAX_AGE_MS;
+      await this._dropEvents(database, before);
+      await dropSessions(database, before);
+      await this._dropRest(database, before);
+    });
+  }
+
+  private async _run(): Promise<void> {
+    await this._try('looking for what other tabs left', async database => {
+      const { dest, tabs } = this._options;
+      await tabs.alone(`adoption ${dest}`, async () => {
+        const piles = await this._piles(database);
+        const owners = new Set(piles.values());
+        owners.delete(tabs.id);
+        // Asked after the piles were read: whoever writes one has joined before.
+        const living = await tabs.living([...owners]);
+        for (const [pile, tab] of piles) {
+          if (tab !== tabs.id && living && !living.has(tab)) {
+            await this._take(database, pile, tab);
+          }
+        }
+      });
+    });
+  }
+
+  /** Tabs by pile. */
+  private async _piles(database: Database): Promise<Map<string, string>> {
+    const tx = write(database, ['piles'], 'readonly');
+    const store = tx.store('piles');
+    const range = startingWith(this._options.dest);
+    const [keys, rows] = await Promise.all([
+      tx.read(store.getAllKeys(range)) as Promise<[string, string][]>,
+      tx.read<Pile[]>(store.getAll(range))
+    ]);
+    return new Map(keys.map(([, pile], i) => [pile, rows[i]!.tab]));
+  }
+
+  private async _take(
+    database: Database,
+    pile: string,
+    from: string
+  ): Promise<void> {
+    const { dest, tabs } = this._options;
+    await tabs.join();
+    const tx = write(database, ['piles', 'events']);
+    const [row, count] = await Promise.all([
+      tx.read<Pile | undefined>(tx.store('piles').get([dest, pile])),
+      tx.read(tx.store('events').count(startingWith(dest, pile)))
+    ]);
+    const isOurs = row?.tab === from && count > 0;
+    if (isOurs) {
+      tx.store('piles').put({ tab: tabs.id }, [dest, pile]);
+    } else if (row?.tab === from) {
+      tx.store('piles').delete([dest, pile]);
+    }
+    tx.commit();
+    await tx.done;
+    if (isOurs) {
+      await this._load(database, pile);
+    }
+  }
+
+  private async _load(database: Database, pile: string): Promise<void> {
+    const { dest, adopted } = this._options;
+    let after: EventKey | null = null;
+    for (;;) {
+      const range: IDBKeyRange = after
+        ? IDBKeyRange.bound(after, [dest, pile, []], true)
+        : startingWith(dest, pile);
+      const tx = write(database, ['events'], 'readonly');
+      const store = tx.store('events');
+      const [keys, texts] = await Promise.all([
+        tx.read(store.getAllKeys(range, CHUNK)) as Promise<EventKey[]>,
+        tx.read<string[]>(store.getAll(range, CHUNK))
+      ]);
+      if (keys.length === 0) {
+        return;
+      }
+      adopted(keys.map((key, i) => ({ key, text: texts[i]! })));
+      after = keys[keys.length - 1]!;
+    }
+  }
+
+  /** Events of other destinations that were not wanted for a month, counted for whoever comes back. */
+  private async _dropEvents(database: Database, before: number): Promise<void> {
+    const { dest, tabs } = this._options;
+    const tx = write(database, ['events', 'sessions']);
+    const keys = (await tx.read(tx.store('events').getAllKeys())) as EventKey[];
+    const old = keys.filter(
+      ([of, , order]) => of !== dest && order < before * 1000
+    );
+    const lost = new Map<string, number>();
+    for (const key of old) {
+      const text = await tx.read<string>(tx.store('events').get(key));
+      const row = JSON.stringify([key[0], sessionIn(text)]);
+      lost.set(row, (lost.get(row) ?? 0) + 1);
+      tx.store('events').delete(key);
+    }
+    for (const [row, count] of lost) {
+      // A part of its own, since this tab may have one for that course too.
+      const part = [...(JSON.parse(row) as string[]), `${tabs.id} cleared`];
+      tx.store('sessions').put(
+        { last: 0, delivered: 0, dropped: count, at: Date.now() },
+        part
+      );
+    }
+    tx.commit();
+    await tx.done;
+  }
+
+  /** Piles without events, notes on other destinations, and signs of life. */
+  private async _dropRest(database: Database, before: number): Promise<void> {
+    const { dest, tabs } = this._options;
+    const piles = await database.getAllKeys('piles');
+    const rows = await database.getAll('piles');
+    const living = await tabs.living(rows.map(({ tab }) => tab));
+    const tx = write(database, ['piles', 'events', 'journal', 'tabs']);
+    for (const [i, key] of piles.entries()) {
+      if (living && !living.has(rows[i]!.tab)) {
+        const range = startingWith(...key);
+        if ((await tx.read(tx.store('events').count(range))) === 0) {
+          tx.store('piles').delete(key);
+        }
+      }
+    }
+    const notes = (await tx.read(
+      tx.store('journal').getAllKeys()
+    )) as NoteKey[];
+    for (const key of notes) {
+      if (key[0] !== dest && key[1] < before * 1000) {
+        tx.store('journal').delete(key);
+      }
+    }
+    const ids = (await tx.read(tx.store('tabs').getAllKeys())) as string[];
+    for (const id of ids) {
+      if ((await tx.read<number>(tx.store('tabs').get(id))) < before) {
+        tx.store('tabs').delete(id);
+      }
+    }
+    tx.commit();
+    await tx.done;
+  }
+
+  private async _try(
+    what: string,
+    action: (database: Database) => Promise<void>
+  ): Promise<void> {
+    const { connection } = this._options;
+    let database: Database | null = null;
+    try {
+      database = await connection.open();
+      if (database) {
+        await action(database);
+      }
+    } catch (error) {
+      if (database && connection.now === database) {
+        noteFault(what, error);
+      } // Else the connection was lost meanwhile; that has been said.
+    }
+  }
+
+  private _options: AdoptionOptions;
+  private _running: Promise<void> | null = null;
+  private _cleanedAt = 0;
+}
+
+/** Sessions that nobody went on with, and the oldest where there are too many. */
+async function dropSessions(database: Database, before: number): Promise<void> {
+  const tx = write(database, ['sessions']);
+  const store = tx.store('sessions');
+  const keys = (await tx.read(store.getAllKeys())) as string[][];
+  const rows = await tx.read<StoredTally[]>(store.getAll());
+  const sessions = new Map<string, { keys: string[][]; at: number }>();
+  keys.forEach((key, i) => {
+    const name = JSON.stringify(key.slice(0, 2));
+    const session = sessions.get(name) ?? { keys: [], at: 0 };
+    session.keys.push(key);
+    session.at = Math.max(session.at, rows[i]!.at);
+    sessions.set(name, session);
+  });
+  let excess = keys.length - MAX_SESSION_ROWS;
+  for (const session of [...sessions.values()].sort((a, b) => a.at - b.at)) {
+    if (session.at < before || excess > 0) {
+      session.keys.forEach(key => store.delete(key));
+      excess -= session.keys.length;
+    }
+  }
+  tx.commit();
+  await tx.done;
+}
+
+function sessionIn(text: string): string {
+  try {
+    const event = JSON.parse(text) as { properties: { sess?: unknown } };
+    return String(event.properties.sess ?? '');
+  } catch {
+    return '';
+  }
+}
