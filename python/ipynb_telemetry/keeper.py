@@ -51,11 +51,15 @@ class Keeper:
         office = self._office
         if office.outbox.struck:
             return 0.0
-        fresh = office.outbox.oldest_unkept()
-        if fresh is None:
-            return None
-        due = 0.0 if office.failures else fresh.at + office.timing.keep
-        return max(0.0, max(due, self._not_before) - now)
+        office.release(now)  # whoever sends may be waiting for an answer
+        fresh, waits = office.outbox.oldest_unkept(), []
+        if fresh is not None:
+            due = 0.0 if office.failures else fresh.at + office.timing.keep
+            waits.append(max(due, self._not_before) - now)
+        held_at = office.outbox.next_due()
+        if held_at is not None:
+            waits.append(held_at - now)
+        return max(0.0, min(waits)) if waits else None
 
     def _work(self, now: float) -> bool:
         """One chunk; whether there may be more."""

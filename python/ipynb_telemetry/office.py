@@ -78,7 +78,7 @@ class Office:
 
     def release(self, until: float, source: Source | None = None) -> None:
         """Queue what was held for a page `until` a time, or all of `source`."""
-        self.outbox.release(until, time.monotonic(), source, known=self.gate.known)
+        self.outbox.release(until, source, known=self.gate.known)
 
     def level_of(self, entry: Entry) -> str | None:
         """The level that an event is reduced to; None: as it is."""

@@ -26,7 +26,7 @@ class Outbox:
         self.flying: list[Entry] = []  # taken for a request that has no answer yet
         self.fresh: deque[Entry] = deque()  # not on the disk yet
         self.struck: list[str] = []  # on the disk, and no longer wanted there
-        self.held: dict[str, tuple[float, Source, Draft, str | None]] = {}
+        self.held: dict[str, tuple[float, Source, Draft, str | None, float]] = {}
         self.bytes = 0
         self.sent = 0
         self.confirmed = 0  # delivered by a page
@@ -82,7 +82,7 @@ class Outbox:
         if len(self.held) >= self.max_events:
             self.add(source, draft, now, cap, known=False)
         else:
-            self.held[draft.uuid] = (due, source, draft, cap)
+            self.held[draft.uuid] = (due, source, draft, cap, now)
 
     def confirm(self, uuids: Iterable[object]) -> None:
         """A page has delivered these: forget them."""
@@ -90,26 +90,24 @@ class Outbox:
             if isinstance(uuid, str) and self.held.pop(uuid, None) is not None:
                 self.confirmed += 1
 
-    def release(
-        self, until: float, now: float, source: Source | None = None, *, known: bool
-    ) -> None:
+    def release(self, until: float, source: Source | None = None, *, known: bool) -> None:
         """Queue what was held `until` a time, or all of `source`; `known` as in `add`."""
         ready = [
             uuid
-            for uuid, (due, owner, _, _) in self.held.items()
+            for uuid, (due, owner, *_) in self.held.items()
             if due <= until or (source is not None and owner is source)
         ]
         for uuid in ready:
-            _, owner, draft, cap = self.held.pop(uuid)
-            self.add(owner, draft, now, cap, known=known)
+            _, owner, draft, cap, since = self.held.pop(uuid)
+            self.add(owner, draft, since, cap, known=known)
 
     def next_due(self) -> float | None:
         """When the first held draft is to be queued."""
-        return min((due for due, _, _, _ in self.held.values()), default=None)
+        return min((due for due, *_ in self.held.values()), default=None)
 
     def held_of(self, source: Source) -> int:
         """How many drafts of `source` are held."""
-        return sum(owner is source for _, owner, _, _ in self.held.values())
+        return sum(owner is source for _, owner, *_ in self.held.values())
 
     def take(self, max_events: int, max_bytes: int) -> list[Entry]:
         """The first entries, numbered, until `done` or `put_back`."""
@@ -156,7 +154,7 @@ class Outbox:
         if gone:
             self._remove(gone)
         held = list(self.held.items())
-        for uuid in [uuid for uuid, (_, _, draft, _) in held if not collects(draft.event)]:
+        for uuid in [uuid for uuid, (_, _, draft, *_) in held if not collects(draft.event)]:
             del self.held[uuid]
         firsts: dict[Source, int] = {}
         for entry in gone:

@@ -201,19 +201,18 @@ class Sender:
         with self._office.changed:
             return self._office.outbox.waiting, kept
 
-    def abandon(self) -> None:
-        """Send nothing more, and leave the spool to others: in a forked child, to the parent."""
+    def abandon(self, *, forked: bool = False) -> None:
+        """Send nothing more, and leave the spool to others: in a `forked` child, to the parent."""
         former = self._office
         former.off = True
         self._office = Office(self, former.host, former.api_key, None, former.gate.policy)
         self._office.off = True
         self._keeper = Keeper(self._office)
         self._threads = []
-        former.spool.abandon()
-        # In a forked child nobody may be left who could give the lock back.
-        if former.changed.acquire(blocking=False):
-            former.wake()
-            former.changed.release()
+        former.spool.abandon(forked=forked)
+        if not forked:  # a child has neither the threads nor, for sure, the lock
+            with former.changed:
+                former.wake()
 
     # Under the lock.
 

@@ -111,9 +111,12 @@ class Spool:
                 self._own.remove()
                 self._own = None
 
-    def abandon(self) -> None:
+    def abandon(self, *, forked: bool = False) -> None:
         """Let go and delete nothing: the next process takes over, or a fork's parent goes on."""
+        if not forked:  # where it is, nobody may be left to give the lock back
+            self._lock.acquire()
         files = [*([self._own] if self._own else []), *self._claimed]
+        former = self._lock
         self.generation += 1
         self._begin()
         for file in files:
@@ -121,6 +124,8 @@ class Spool:
                 file.close()
             except OSError:
                 pass  # closed already
+        if not forked:
+            former.release()
 
     # Under the lock.
 

@@ -52,7 +52,7 @@ def _at_exit() -> None:
 def _after_fork() -> None:
     notices.forget()
     for sender in list(_senders):
-        sender.abandon()
+        sender.abandon(forked=True)
 
 
 atexit.register(_at_exit)
