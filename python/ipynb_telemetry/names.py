@@ -65,11 +65,11 @@ def normalize_full_name(typed: str) -> str:
         raise EmptyNameError()
     if " " not in whole or ("-" in whole and whole == typed.strip()):
         return whole
-    first, last = _squeeze(_BLANKS.sub(" ", typed)).rsplit(" ", 1)
+    first, _, last = _squeeze(_BLANKS.sub(" ", typed)).rpartition(" ")
     try:
         return normalize_name(first, last)
     except EmptyNameError:
-        return whole  # one of the words was only punctuation
+        return whole  # only punctuation is on one side, or a sign that stands for a blank
 
 
 def needs_hint(name: str) -> bool:

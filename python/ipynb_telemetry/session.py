@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
 from . import events, ids, notices, tracked
 from ._version import __version__
+from .attempts import Attempts, Result, TestCall
 from .handover import MIME, Handover
 from .levels import MAX_CODE_CHARS
 from .outbox import Source
-from .outcomes import NO_ATTEMPTS, status_of
 from .runs import Ending, Request, Run, Runs
+from .surroundings import greet, kernel_name, language, why_it_ends
 from .transport import Sender
 
 TYPE_CHECKING = False
@@ -30,24 +30,6 @@ PAGE_SECONDS = 10.0
 
 # For what is still on its way when a kernel ends, so that `end` can count it as delivered.
 END_FLUSH_SECONDS = 0.5
-
-
-class TestCall:
-    """One call of a tracked test, from its begin to its end."""
-
-    __test__ = False  # for pytest, which would take it for a test of ours
-
-    def __init__(self, session: Session, ex: str, run: Run | None, attempt: int) -> None:
-        self.ex, self.run, self.attempt = ex, run, attempt
-        self._session = session
-
-    def ended(self, ms: int, error: BaseException | None) -> None:
-        """It raised `error`, or returned (None), after `ms` milliseconds."""
-        self._session.tested(self, ms, error)
-
-    def dropped(self) -> None:
-        """It will never end: no result, and no attempt."""
-        self._session.give_back(self)
 
 
 class Session:
@@ -74,7 +56,7 @@ class Session:
         self.agreement = agreement
         self._shell = shell
         self._source = Source(self.context, level)
-        self._attempts: dict[str, int] = {}
+        self._attempts = Attempts(self._tested)
         self._begun = 0  # cells, where only `_cell` tells
         self._lock = threading.Lock()
         self._nonce = os.urandom(8).hex()
@@ -103,14 +85,19 @@ class Session:
             events.start(
                 ids.event_id(),
                 client="kernel",
-                kernel=_kernel_name(self._shell, kernel),
-                language="python " + ".".join(map(str, sys.version_info[:3])),
+                kernel=kernel_name(self._shell, kernel),
+                language=language(),
             )
         )
         if self.agreement is not None:
             self.agreement.opened(self._put)
             self.agreement.close = self._withdraw
-        return kernel is not None and self._greet()
+        text = f"Ready! Session: {self.context.sess}"
+        if kernel is None or not greet(MIME, self._hello(), text, self._nonce):
+            return False
+        self._greeted = time.monotonic()
+        self._greeted_client = Request(self._shell).client
+        return True
 
     def close(self, reason: str = "setup") -> None:
         """Observe nothing more; what was made is still sent, and `end` as the last."""
@@ -131,7 +118,7 @@ class Session:
         sender = self.sender
         if sender is not None and sender.status()["last_error"] is None:
             sender.flush(END_FLUSH_SECONDS)
-        self.close(_why_it_ends(getattr(self._shell, "kernel", None)))
+        self.close(why_it_ends(getattr(self._shell, "kernel", None)))
 
     def vanish(self) -> None:
         """The student wants to be forgotten: no more events, and none of those that wait."""
@@ -146,7 +133,8 @@ class Session:
 
     def abandon(self) -> None:
         """In a forked child, where all of this is the parent's: report nothing, tell nobody."""
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # another thread may have held it
+        self._attempts.abandon()
         self.sender = self._pages = self.agreement = None
 
     @property
@@ -172,36 +160,18 @@ class Session:
 
     def begin_test(self, ex: str) -> TestCall:
         """A test is called: one more attempt."""
-        run = self._runs.current if self._runs else None
-        with self._lock:
-            attempt = self._attempts[ex] = self._attempts.get(ex, 0) + 1
-        return TestCall(self, ex, run, attempt)
+        return self._attempts.begin(ex, self._runs.current if self._runs else None)
 
-    def give_back(self, call: TestCall) -> None:
-        """It was no attempt after all; another one may have begun since, and keeps its number."""
-        with self._lock:
-            if self._attempts[call.ex] == call.attempt:
-                self._attempts[call.ex] -= 1
-            call.attempt = max(1, self._attempts[call.ex])
-
-    def tested(self, call: TestCall, ms: int, error: BaseException | None) -> None:
-        """A test ended; `error` is what it raised."""
-        status = status_of(error)
-        if status in NO_ATTEMPTS:
-            self.give_back(call)
-        run, ex = call.run, call.ex
-        ordinal = 1
-        if run is not None:
-            with self._lock:
-                ordinal = run.tests[ex] = run.tests.get(ex, 0) + 1
+    def _tested(self, result: Result) -> None:
+        run, ex, error = result.run, result.ex, result.error
         known = run is not None and run.msg_id is not None
         described = events.describe_error(error) if error is not None else None
         draft = events.test(
-            ids.test_result_id(run.msg_id, ex, ordinal) if known else ids.event_id(),
+            ids.test_result_id(run.msg_id, ex, result.ordinal) if known else ids.event_id(),
             ex=ex,
-            status=status,
-            attempt=call.attempt,
-            ms=ms,
+            status=result.status,
+            attempt=result.attempt,
+            ms=result.ms,
             error=described,
             cell_id=run.best_cell_id if run else None,
         )
@@ -209,7 +179,7 @@ class Session:
             err_type, err = described or (None, None)
             said = {name: draft.properties[name] for name in ("ex", "ok", "status", "try", "ms")}
             error_said = {"err_type": err_type, "err": err and err[:MAX_CODE_CHARS]}
-            about = {"ordinal": ordinal, "cell_id": run.label}
+            about = {"ordinal": result.ordinal, "cell_id": run.label}
             self._tell(run, {"kind": "test", **said, **error_said, **about})
         self._put(draft, run if known else None)
 
@@ -313,21 +283,6 @@ class Session:
             "comm": self._pages.voice if self._pages else None,
         }
 
-    def _greet(self) -> bool:
-        """Show the hello that a page adopts; its text is the line that a student sees."""
-        try:
-            from IPython.display import publish_display_data
-
-            publish_display_data(
-                {MIME: self._hello(), "text/plain": f"Ready! Session: {self.context.sess}"},
-                transient={"ipynb_telemetry_nonce": self._nonce},  # arrives, but is not saved
-            )
-        except Exception:
-            return False
-        self._greeted = time.monotonic()
-        self._greeted_client = Request(self._shell).client
-        return True
-
 
 def _at_exit() -> None:
     session = tracked.active()
@@ -338,20 +293,3 @@ def _at_exit() -> None:
 
 # The transport's last flush was registered before, so it comes after.
 atexit.register(_at_exit)
-
-
-def _why_it_ends(kernel: object | None) -> str:
-    """`restarted` or `shutdown` where that was asked for, else `exit`."""
-    asked = getattr(kernel, "_shutdown_message", None)
-    content = asked.get("content") if isinstance(asked, dict) else None
-    if not isinstance(content, dict):
-        return "exit"
-    return "restarted" if content.get("restart") else "shutdown"
-
-
-def _kernel_name(shell: object | None, kernel: object | None) -> str:
-    name = "ipykernel" if kernel is not None else "IPython"
-    version = getattr(sys.modules.get(name), "__version__", None)
-    if shell is None or version is None:
-        return sys.implementation.name
-    return f"{name.lower()} {version}"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import fixture
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ipynb_telemetry import names
 
@@ -56,6 +56,7 @@ def test_no_control_character_and_no_lone_surrogate_remains(typed):
     name.encode()
 
 
+@example("A\u00afA")  # a sign that stands for a blank and a mark
 @given(st.text() | st.lists(st.text(max_size=6), max_size=4).map(" ".join))
 def test_a_whole_name_is_refused_only_if_nothing_can_be_seen_of_it(typed):
     try:
