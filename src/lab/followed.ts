@@ -60,12 +60,16 @@ export class FollowedNotebook implements IDisposable {
     this._serverRuns = new ServerRuns({
       ...options,
       isRunning: cell => this.recording.isRunning(cell),
+      hasKernel: () => this._watch.hasKernel,
       exerciseOf,
       numberOf: count => this.recording.numberOf(count),
       now: () => Date.now(),
       ended: (ended, hello) => {
         if (hello) {
           this.recording.announced(hello, null);
+        }
+        if (ended.outcome.status === 'interrupted') {
+          this.recording.interrupted(null);
         }
         // What runs beside it, the kernel package reports by itself.
         if (this.sessions.announced === null) {

@@ -54,6 +54,9 @@ export type KernelAction = 'restarted' | 'interrupted' | 'died';
  */
 export const IDLE_WAIT_MS = 1000;
 
+/** Runs of other clients whose numbers are remembered. */
+const MAX_NUMBERS = 100;
+
 /** What happens in the kernels that a notebook has, one after the other. */
 export class Recording {
   constructor(host: RecordingHost) {
@@ -160,6 +163,15 @@ export class Recording {
     this._channel ??= this._host.openChannel();
   }
 
+  /**
+   * A run was interrupted. What else waited is aborted: one interrupt has one such run.
+   *
+   * @param id the run, if this page asked for it.
+   */
+  interrupted(id: string | null): void {
+    this._tellKernel('interrupted', id);
+  }
+
   /** Tells the kernel package which events arrived, so that it lets go of its own copies. */
   acknowledge(uuids: readonly string[]): void {
     if (uuids.length > 0) {
@@ -233,6 +245,10 @@ export class Recording {
       run.beganAt = this._host.ticks();
     } else if (number !== null && count !== null) {
       this._numbers.set(count, number);
+      if (this._numbers.size > MAX_NUMBERS) {
+        const [oldest] = this._numbers.keys();
+        this._numbers.delete(oldest as number);
+      }
     }
   }
 
@@ -245,8 +261,7 @@ export class Recording {
     run.pageMs = run.beganAt === null ? null : this._host.ticks() - run.beganAt;
     run.count = reply.count ?? run.count;
     if (reply.status === 'error' && reply.ename === 'KeyboardInterrupt') {
-      // What else waited is aborted: one interrupt has one such reply.
-      this._tellKernel('interrupted', id);
+      this.interrupted(id);
     }
     if (this._idleBeforeReply.delete(id)) {
       this._finish(id);

@@ -7,6 +7,7 @@ import {
   type Hello,
   type RequestedCell
 } from './facts.js';
+import { guarded } from './guard.js';
 import type { EndedRun } from './results.js';
 import { errorText, type RunOutcome } from './runs.js';
 
@@ -26,6 +27,8 @@ export type RunningCell = Pick<
 export interface ServerRunsHost {
   /** Whether this page has asked the kernel to run that cell by itself. */
   isRunning(cell: string): boolean;
+  /** Whether there is a kernel that could run anything. */
+  hasKernel(): boolean;
   /** The exercise of a cell whose metadata declares `declared`. */
   exerciseOf(cell: string, declared: string | null): string | null;
   /** Number within the session of the run with that execution count. */
@@ -38,16 +41,40 @@ export interface ServerRunsHost {
 
 /** How long an accepted run may take until nobody knows what became of it. */
 export const LONGEST_RUN_MS = 6 * 60 * 60 * 1000;
-/** How long outputs may be on their way when an executor says that a run is over. */
+/** How long a cell may take to show that its run began, once the server accepted it. */
+export const START_WAIT_MS = 10_000;
+/** How long outputs may be on their way when a run is over. */
 export const OUTPUTS_WAIT_MS = 300;
 
 /** One run, from the moment it was scheduled. */
-interface Waiting {
-  model: RunningCell;
-  cell: RequestedCell;
-  success: boolean;
-  /** Stops waiting for its end. */
-  stop: () => void;
+class ServerRun {
+  constructor(
+    readonly model: RunningCell,
+    readonly cell: RequestedCell,
+    private readonly changed: (run: ServerRun) => void
+  ) {
+    model.stateChanged.connect(this._onState, this);
+  }
+
+  /** What the executor said; null while it said nothing. */
+  success: boolean | null = null;
+  /** The cell showed that something happens. */
+  begun = false;
+  /** Calls off what waits. */
+  cancel = (): void => {};
+
+  /** Nothing more is wanted of it. */
+  stop(): void {
+    this.cancel();
+    this.model.stateChanged.disconnect(this._onState, this);
+  }
+
+  private _onState(_sender: unknown, { name }: { name: string }): void {
+    if (name === 'executionState' || name === 'executionCount') {
+      this.begun = true;
+      this.changed(this);
+    }
+  }
 }
 
 /** The runs of one notebook's cells that this page does not ask for by itself. */
@@ -64,42 +91,27 @@ export class ServerRuns {
     }
     const cell = readCell(model.id, code, model.metadata);
     cell.exercise = this._host.exerciseOf(model.id, cell.exercise);
-    const run = { model, cell, success: true, stop: () => {} };
+    const run = new ServerRun(model, cell, one =>
+      guarded('a run of the server', () => this._wait(one))
+    );
     const runs = this._scheduled.get(model.id) ?? [];
     this._scheduled.set(model.id, [...runs, run]);
   }
 
   /** The page itself sent the cell to the kernel: messages will tell the rest. */
   requested(cell: string): void {
-    this._take(cell);
+    this._take(cell)?.stop();
   }
 
   /** The executor says that a run is over, or, some of them, that the server accepted it. */
   executed(cell: string, success: boolean): void {
     const run = this._take(cell);
-    if (!run) {
-      return;
-    }
-    run.success = success;
-    this._accepted.add(run);
-    const { model } = run;
-    const onState = (
-      _sender: unknown,
-      change: { name: string; newValue: unknown }
-    ): void => {
-      if (change.name === 'executionState' && change.newValue !== 'running') {
-        this._settle(run);
-      }
-    };
-    if (model.executionState === 'running') {
-      model.stateChanged.connect(onState);
-      const cancel = this._host.later(LONGEST_RUN_MS, () => this._lose(run));
-      run.stop = () => {
-        cancel();
-        model.stateChanged.disconnect(onState);
-      };
+    if (run && this._host.hasKernel()) {
+      run.success = success;
+      this._accepted.add(run);
+      this._wait(run);
     } else {
-      this._settle(run);
+      run?.stop(); // Without a kernel JupyterLab says so too of what it did not run.
     }
   }
 
@@ -110,7 +122,7 @@ export class ServerRuns {
     open.forEach(run => this._lose(run));
   }
 
-  private _take(cell: string): Waiting | undefined {
+  private _take(cell: string): ServerRun | undefined {
     const [first, ...rest] = this._scheduled.get(cell) ?? [];
     if (rest.length > 0) {
       this._scheduled.set(cell, rest);
@@ -120,28 +132,43 @@ export class ServerRuns {
     return first;
   }
 
-  /** The run is over; its outputs may still be on their way through the shared document. */
-  private _settle(run: Waiting): void {
-    run.stop();
+  /** Waits until the cell shows that the run is over, and its outputs are there. */
+  private _wait(run: ServerRun): void {
+    if (run.success === null) {
+      return;
+    }
+    run.cancel();
+    if (run.model.executionState === 'running') {
+      run.cancel = this._host.later(LONGEST_RUN_MS, () => this._lose(run));
+      return;
+    }
     const at = this._host.now();
-    run.stop = this._host.later(OUTPUTS_WAIT_MS, () => {
-      const { model } = run;
-      if (model.isDisposed) {
-        this._lose(run);
-        return;
-      }
-      const found = readOutputs(model);
-      this._end(run, at, outcomeOf(run, found.error), found);
-    });
+    const ms = run.begun ? OUTPUTS_WAIT_MS : START_WAIT_MS;
+    run.cancel = this._host.later(ms, () => this._finish(run, at));
   }
 
-  private _lose(run: Waiting): void {
+  private _finish(run: ServerRun, at: number): void {
+    const { model } = run;
+    if (model.isDisposed) {
+      this._lose(run);
+      return;
+    }
+    const found = readOutputs(model);
+    if (run.success && model.executionCount === null && !found.any) {
+      run.stop(); // The kernel never saw it.
+      this._accepted.delete(run);
+      return;
+    }
+    this._end(run, at, outcomeOf(run, found.error), found);
+  }
+
+  private _lose(run: ServerRun): void {
     const outcome: RunOutcome = { status: 'lost', ms: null, err: null };
-    this._end(run, this._host.now(), outcome, { error: null, hello: null });
+    this._end(run, this._host.now(), outcome, NOTHING);
   }
 
   private _end(
-    run: Waiting,
+    run: ServerRun,
     at: number,
     outcome: RunOutcome,
     { error, hello }: Found
@@ -170,9 +197,9 @@ export class ServerRuns {
 
   private _host: ServerRunsHost;
   /** By cell: scheduled, and nobody has said more. */
-  private _scheduled = new Map<string, Waiting[]>();
+  private _scheduled = new Map<string, ServerRun[]>();
   /** Said to be accepted, or over. */
-  private _accepted = new Set<Waiting>();
+  private _accepted = new Set<ServerRun>();
 }
 
 interface RunError {
@@ -184,10 +211,14 @@ interface RunError {
 interface Found {
   error: RunError | null;
   hello: Hello | null;
+  /** There is some output. */
+  any: boolean;
 }
 
+const NOTHING: Found = { error: null, hello: null, any: false };
+
 function readOutputs(model: RunningCell): Found {
-  const found: Found = { error: null, hello: null };
+  const found: Found = { ...NOTHING, any: model.outputs.length > 0 };
   for (let index = 0; index < model.outputs.length; index++) {
     const output = model.outputs.get(index);
     if (output.type === 'error') {
@@ -200,7 +231,7 @@ function readOutputs(model: RunningCell): Found {
 }
 
 /** Kernel time is not known: the cell does not say when the kernel took it up. */
-function outcomeOf(run: Waiting, error: RunError | null): RunOutcome {
+function outcomeOf(run: ServerRun, error: RunError | null): RunOutcome {
   if (error !== null) {
     return {
       status: error.ename === 'KeyboardInterrupt' ? 'interrupted' : 'error',

@@ -57,6 +57,12 @@ export class KernelWatch implements IDisposable {
     return this._isDisposed;
   }
 
+  /** Whether there is a kernel that could run anything. */
+  get hasKernel(): boolean {
+    const kernel = this._kernel;
+    return kernel !== null && !kernel.isDisposed && kernel.status !== 'dead';
+  }
+
   /** Kernel and its language, as far as the kernel has told. */
   get kernelFacts(): { kernel?: string; language?: string } {
     return this._facts;

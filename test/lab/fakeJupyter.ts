@@ -55,6 +55,7 @@ export class FakeKernel {
   constructor(readonly id: string) {}
   readonly clientId = m.CLIENT;
   readonly handleComms = true;
+  status = 'idle';
   readonly anyMessage = new CountedSignal<
     this,
     { msg: MessageLike; direction: 'send' | 'recv' }

@@ -8,7 +8,7 @@ import { HELLO_MIME, type SentEvent } from '../../src/lab/facts.js';
 import { faultCounts } from '../../src/lab/guard.js';
 import type { MadeEvent } from '../../src/lab/made.js';
 import { Notebooks } from '../../src/lab/notebooks.js';
-import { OUTPUTS_WAIT_MS } from '../../src/lab/serverRuns.js';
+import { START_WAIT_MS } from '../../src/lab/serverRuns.js';
 import { Clock, settle } from './clock.js';
 import {
   CountedTarget,
@@ -533,7 +533,7 @@ describe('another executor', () => {
     kernel.says(m.input('theirs', 5, 'x = 1', 'server'));
     panel.cells[0]!.model.executionCount = 5;
     p.lab.executed(panel, 0);
-    await p.clock.pass(OUTPUTS_WAIT_MS);
+    await p.clock.pass(START_WAIT_MS);
     expect(p.made.at(-1)).toMatchObject({
       name: 'cell',
       properties: {
@@ -569,7 +569,7 @@ describe('another executor', () => {
     });
     p.lab.executed(panel, 0);
     p.lab.executed(panel, 1);
-    await p.clock.pass(OUTPUTS_WAIT_MS);
+    await p.clock.pass(START_WAIT_MS);
     expect(p.told()).toEqual(['notebook opened']);
     expect(p.notebooks.currentSession).toMatchObject({ sess: m.HELLO.sess });
     expect(kernel.comms).toHaveLength(1);

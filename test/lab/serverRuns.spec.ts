@@ -1,14 +1,15 @@
 /** Runs that a server-side executor asks for: told from the cell, once, and never beside a message of the page. */
-import { Signal } from '@lumino/signaling';
 import { HELLO_MIME, type Hello } from '../../src/lab/facts.js';
 import type { EndedRun } from '../../src/lab/results.js';
 import {
   LONGEST_RUN_MS,
   OUTPUTS_WAIT_MS,
   ServerRuns,
+  START_WAIT_MS,
   type RunningCell
 } from '../../src/lab/serverRuns.js';
 import { Clock } from './clock.js';
+import { CountedSignal } from './fakeJupyter.js';
 import { HELLO } from './messages.js';
 
 type Output = { type: string; data: object; json?: object };
@@ -24,7 +25,7 @@ class FakeCell {
   executionCount: number | null = null;
   isDisposed = false;
   readonly list: Output[] = [];
-  readonly stateChanged = new Signal<this, object>(this);
+  readonly stateChanged = new CountedSignal<this, object>(this);
   readonly sharedModel = { getSource: () => this.source };
   readonly outputs = {
     length: 0,
@@ -47,6 +48,13 @@ class FakeCell {
     });
   }
 
+  /** What a run shows that was quick. */
+  ran(count: number | null): void {
+    this.state('running');
+    this.executionCount = count;
+    this.state('idle');
+  }
+
   state(newValue: string): void {
     this.executionState = newValue;
     this.stateChanged.emit({ name: 'executionState', newValue });
@@ -62,8 +70,10 @@ function runs() {
   const ended: EndedRun[] = [];
   const hellos: Hello[] = [];
   const own = new Set<string>();
+  const kernel = { alive: true };
   const server = new ServerRuns({
     isRunning: cell => own.has(cell),
+    hasKernel: () => kernel.alive,
     exerciseOf: (_cell, declared) => declared,
     numberOf: count => (count === null ? null : count + 10),
     ended: (run, hello) => {
@@ -75,7 +85,7 @@ function runs() {
     now: () => clock.now,
     later: clock.later
   });
-  return { clock, ended, hellos, own, server };
+  return { clock, ended, hellos, kernel, own, server };
 }
 
 const outcomes = (ended: readonly EndedRun[]) =>
@@ -95,10 +105,13 @@ it('an executor that says when a run is over: outcome and errors out of the cell
     server.scheduled(cell.model);
   }
   good.source = 'edited meanwhile';
-  good.executionCount = 4;
-  vague.executionCount = 5;
+  good.ran(4);
+  bad.ran(5);
   bad.fail('ValueError', 'no');
+  stopped.ran(6);
   stopped.fail('KeyboardInterrupt', '');
+  behind.ran(null);
+  vague.ran(7);
   server.executed('good', true);
   server.executed('bad', true);
   server.executed('stopped', false);
@@ -151,12 +164,38 @@ it('an executor that says only that the server accepted: waits for the cell to b
   expect(outcomes(ended)).toEqual([['a', 'error']]);
 });
 
+it('waits also for a run that begins a moment after it was accepted', async () => {
+  const { clock, ended, server } = runs();
+  const cell = new FakeCell('a');
+  cell.executionCount = 2; // Of the run before.
+  server.scheduled(cell.model);
+  server.executed('a', true);
+  await clock.pass(2000);
+  cell.state('running');
+  cell.executionCount = 3;
+  await clock.pass(60_000);
+  expect(ended).toEqual([]);
+  cell.state('idle');
+  await clock.pass(OUTPUTS_WAIT_MS);
+  expect(ended).toMatchObject([
+    { run: { count: 3 }, at: new Date(62_000), outcome: { status: 'ok' } }
+  ]);
+  // An executor that shows nothing in the cell is believed.
+  cell.executionCount = 4;
+  server.scheduled(cell.model);
+  server.executed('a', true);
+  await clock.pass(START_WAIT_MS);
+  expect(ended).toMatchObject([{}, { run: { count: 4 } }]);
+  expect(cell.stateChanged.connections).toBe(0);
+});
+
 it('finds the hello of a setup cell', async () => {
   const { clock, hellos, server } = runs();
   const cell = new FakeCell('setup');
   server.scheduled(cell.model);
   cell.put({ type: 'stream', data: {} });
   cell.put({ type: 'display_data', data: { [HELLO_MIME]: HELLO } });
+  cell.ran(1);
   server.executed('setup', true);
   await clock.pass(OUTPUTS_WAIT_MS);
   expect(hellos).toMatchObject([{ sess: HELLO.sess }]);
@@ -167,6 +206,8 @@ it('a run that this page sends by itself is none, before or after it is schedule
   const cell = new FakeCell('a');
   server.scheduled(cell.model);
   server.requested('a');
+  expect(cell.stateChanged.connections).toBe(0);
+  cell.ran(1);
   server.executed('a', true);
   own.add('b');
   server.scheduled(new FakeCell('b').model);
@@ -178,13 +219,28 @@ it('a run that this page sends by itself is none, before or after it is schedule
   expect(ended).toEqual([]);
 });
 
+it('what JupyterLab says of a cell that no kernel saw is no run', async () => {
+  const { clock, ended, kernel, server } = runs();
+  const skipped = new FakeCell('skipped');
+  server.scheduled(skipped.model);
+  server.executed('skipped', true);
+  kernel.alive = false;
+  server.scheduled(new FakeCell('dead').model);
+  server.executed('dead', false);
+  await clock.pass(LONGEST_RUN_MS);
+  server.loseAll();
+  expect(ended).toEqual([]);
+});
+
 it('a cell that is scheduled twice ends twice', async () => {
   const { clock, ended, server } = runs();
   const cell = new FakeCell('a', 'first');
   server.scheduled(cell.model);
   cell.source = 'second';
   server.scheduled(cell.model);
+  cell.ran(1);
   server.executed('a', true);
+  cell.ran(2);
   server.executed('a', true);
   await clock.pass(OUTPUTS_WAIT_MS);
   expect(ended.map(({ run }) => run.code)).toEqual(['first', 'second']);
