@@ -5,6 +5,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IStatusBar } from '@jupyterlab/statusbar';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { DisposableSet, type IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
 import { NoticeBar } from './banner.js';
 import { barOf, type BarAction } from './barText.js';
 import { COMMANDS } from './commands.js';
@@ -45,7 +46,9 @@ export class Face implements IDisposable {
 
   /** Whether the status item is shown. */
   set showStatus(shown: boolean) {
+    this._showsStatus = shown;
     this._status.setHidden(!shown);
+    this._statusShown.emit();
   }
 
   dispose(): void {
@@ -112,7 +115,10 @@ export class Face implements IDisposable {
         statusBar.registerStatusItem('ipynb-telemetry:status', {
           item: status,
           align: 'right',
-          rank: 900
+          rank: 900,
+          // The bar shows its items anew whenever the window changes.
+          isActive: () => this._showsStatus,
+          activeStateChanged: this._statusShown
         })
       );
     } else {
@@ -340,6 +346,8 @@ export class Face implements IDisposable {
 
   private _options: FaceOptions;
   private _parts = new DisposableSet();
+  private _showsStatus = true;
+  private _statusShown = new Signal<this, void>(this);
   private _status: StatusItem;
   private _bars = new Map<NotebookPanel, NoticeBar>();
   private _dismissed = new Set<NotebookPanel>();

@@ -136,6 +136,7 @@ export class Outbox {
   resume(): void {
     if (this._paused) {
       this._paused = false;
+      this._failures = 0;
       this._schedule(0);
     }
   }
@@ -146,6 +147,8 @@ export class Outbox {
    */
   async clear(keep?: (event: QueuedEvent) => boolean): Promise<number> {
     this._follow();
+    // What failed is gone: what comes next is not to wait for its back-off.
+    this._failures = 0;
     const flights = [...this._flights];
     const cleared = this._options.store.clear(keep);
     for (const flight of flights) {
