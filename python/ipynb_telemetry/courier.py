@@ -81,7 +81,7 @@ class Courier:
         settled = settle(settings) if settle is not None else None
         with office.changed:
             first, before = not gate.known, gate.limit
-            asked_before = gate.asks
+            asked_before, was_closed = gate.asks, gate.closed
             gate.learn(settings)
             if settled is not None and decisions == office.decisions:
                 gate.decide(*settled)
@@ -92,7 +92,8 @@ class Courier:
             closed, begun = gate.closed, office.begun
             again = False
             if closed:
-                office.forget()
+                if not was_closed:
+                    office.forget()
                 if begun and gate.asks and not asked_before and not (first and settle):
                     office.say_closed()
             else:

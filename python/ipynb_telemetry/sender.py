@@ -62,12 +62,13 @@ class Sender:
         office, gate = self._office, self._office.gate
         with office.changed:
             office.decisions += 1
+            was_closed = gate.closed  # then nothing waits but what a withdrawal says
             gate.policy = policy.of_environment()
             gate.agreed, gate.chosen = agreed, level
             gate.stopped = gate.stopped and not agreed
             office.begun = office.takes_over = True
             closed = gate.closed
-            if closed:
+            if closed and not was_closed:
                 office.forget()
             self._ask()
             if office.direct and not closed:
@@ -80,9 +81,9 @@ class Sender:
         office, gate = self._office, self._office.gate
         with office.changed:
             office.decisions += 1
-            before = gate.limit
+            was_closed, before = gate.closed, gate.limit
             gate.decide(agreed, level)
-            if not agreed:
+            if not agreed and not was_closed:
                 office.forget()
         if not agreed:
             office.spool.erase()

@@ -100,6 +100,19 @@ def test_who_declines_a_notice_is_left_alone_from_then_on(relay, somebody, capsy
     assert consents(relay)[1:] == [("given", "outcomes", 2)]
 
 
+def test_a_withdrawal_leaves_also_where_setup_runs_again_during_an_outage(relay, somebody):
+    relay.course = NOTICE
+    begin(relay)
+    relay.wait_for_events(1)
+    relay.plan = [503]
+    ipynb_telemetry.decline()
+    relay.wait_for(lambda: not relay.plan)
+    begin(relay)
+    ipynb_telemetry.decline()
+    relay.wait_for_events(1, "consent")
+    assert sent(relay) == ["start", "consent"]
+
+
 def test_a_policy_can_make_a_notice_mandatory(relay, somebody, capsys, monkeypatch):
     monkeypatch.setenv("TELEMETRY_POLICY", '{"mandatory": true}')
     monkeypatch.setenv("TELEMETRY_CONSENT", "no")

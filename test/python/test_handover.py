@@ -54,6 +54,7 @@ def test_a_page_that_attaches_is_greeted_and_told_labels_and_results(relay):
             "kind": "test",
             "ex": "mean",
             "ok": False,
+            "status": "error",
             "try": 1,
             "err_type": "KeyError",
             "err": "'what'",
@@ -96,7 +97,8 @@ def test_the_setup_cell_too_waits_a_moment_for_the_page_that_was_greeted(relay):
         seen = cells(relay, 1)
     assert "'confirmed': 1" in told
     assert [p["cell_num"] for p in seen] == [2]
-    assert [e["properties"]["seq"] for e in relay.events] == [1, 2]
+    assert [e["event"] for e in relay.events] == ["start", "cell", "end"]
+    assert [e["properties"]["seq"] for e in relay.events] == [1, 2, 3]
 
 
 def test_before_a_page_attaches_it_hears_the_voice_that_the_hello_names(relay):

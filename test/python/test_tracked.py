@@ -258,7 +258,7 @@ def test_a_failed_task_that_nobody_looks_at_is_still_complained_about(relay):
     assert [about["message"] for about in said] == ["Task exception was never retrieved"]
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore:coroutine")
 def test_a_coroutine_that_is_never_awaited_gives_no_result_and_warns(relay):
     start(relay)
 
