@@ -95,7 +95,9 @@ function countConnections(): void {
     });
   Signal.prototype['connect'] = function (this: object, ...args: unknown[]) {
     const made = connect!.apply(this, args);
-    if (made && new Error().stack?.includes('/ipynb-telemetry/')) {
+    // The line after this function's own: who connected.
+    const [, , caller] = (new Error().stack ?? '').split('\n');
+    if (made && caller?.includes('/ipynb-telemetry/')) {
       const { sender } = this as { sender: object };
       ours.add({ sender, slot: args[0], receiver: args[1] });
     }
