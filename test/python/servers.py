@@ -29,7 +29,8 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}{BASE}"
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("TELEMETRY_")}
+        own = ("TELEMETRY_", "JUPYTERHUB_")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(own)}
         self.env = {
             **clean,
             "PYTHONPATH": str(ROOT / "python"),
@@ -38,6 +39,7 @@ class Server:
             "JUPYTER_DATA_DIR": str(folder / "data"),
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
             "JUPYTER_PLATFORM_DIRS": "0",
+            "TELEMETRY_HOME": str(folder / "home"),
             **env,
         }
         (folder / "config").mkdir()
@@ -94,13 +96,40 @@ class Server:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self._ask("/ipynb-telemetry/batch", raw, headers)
 
+    def ask(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> tuple[int, dict, dict[str, str]]:
+        """The same for any other request."""
+        raw = None if body is None else json.dumps(body).encode()
+        return self._ask(path, raw, headers, method)
+
+    def kernel_env(self) -> dict[str, str]:
+        """The environment of a kernel that this server starts, as Linux tells it."""
+        status, model, _ = self.ask("POST", "/api/kernels", {"name": "python3"})
+        assert status == 201, model
+        try:
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    if f"kernel-{model['id']}.json" in (process / "cmdline").read_text():
+                        lines = (process / "environ").read_text().split("\0")
+                        return dict(line.split("=", 1) for line in lines if line)
+                except OSError:
+                    pass  # it has ended, or is not ours
+            raise AssertionError("no process for the kernel")
+        finally:
+            self.ask("DELETE", f"/api/kernels/{model['id']}")
+
     def _ask(
-        self, path: str, body: bytes | None, headers: dict[str, str]
+        self,
+        path: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        method: str | None = None,
     ) -> tuple[int, dict, dict[str, str]]:
         named = {name.replace("_", "-"): value for name, value in headers.items() if value}
         if "Authorization" not in headers:
             named["Authorization"] = f"token {TOKEN}"
-        request = urllib.request.Request(self.url + path, data=body, headers=named)
+        request = urllib.request.Request(self.url + path, body, named, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=30) as answer:

@@ -123,10 +123,11 @@ class StandIn:
             time.sleep(self.delay)
         with self.changed:
             self._note(handler)
-            self.attempts.append([e["uuid"] for e in body["batch"]])
+            events = [event for event in body["batch"] if isinstance(event, dict)]
+            self.attempts.append([event["uuid"] for event in events])
             status, headers, answer = self._decide(body)
             if status == 200:
-                self.events += body["batch"]
+                self.events += events
                 self.batches.append(body)
             self._answer(handler, status, headers, answer)
             self.changed.notify_all()
