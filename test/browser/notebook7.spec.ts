@@ -1,4 +1,4 @@
-/** The same extension in Notebook 7: one of each kind of event. */
+/** The same extension in Notebook 7: one case of each kind of event. */
 import { jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import {
   startJupyter,
   type Jupyter
 } from './support/jupyter.js';
+import { Lesson } from './support/lesson.js';
 import { NotebookPage } from './support/notebookPage.js';
 import { checkCommon, expectRows, start, test } from './support/rows.js';
 import { RIGHT_MEAN, SAMPLE, sampleCell } from './support/sample.js';
@@ -26,7 +27,7 @@ let jupyter: Jupyter;
 let browser: Browser;
 
 beforeAll(async () => {
-  classroom = await Classroom.open();
+  classroom = await Classroom.open('outcomes', ['--events', 'default,+edit']);
   [jupyter, browser] = await Promise.all([
     startJupyter({ app: 'notebook', env: classroom.env }),
     launchChromium()
@@ -46,9 +47,7 @@ it('a lesson arrives as it happened', async () => {
   await notebook.open(jupyter.notebookUrl('sample.ipynb'));
   await notebook.setUp('setup', 'Grace', 'Hopper');
   await notebook.run('mean-code');
-  await notebook.select('mean-check');
-  await notebook.command('notebook:run-all-below');
-  await notebook.settled();
+  await notebook.runFrom('mean-check');
   await notebook.type('mean-code', RIGHT_MEAN);
   await notebook.run('mean-code');
   await notebook.run('mean-check');
@@ -93,4 +92,62 @@ it('a lesson arrives as it happened', async () => {
     )
   ).toEqual([]);
   await watched.page.context().close();
+});
+
+it('what happens around the runs is told here too', async () => {
+  const lesson = await Lesson.open(
+    { classroom, jupyter, browser },
+    {
+      quick: 'x = 1',
+      slow: 'import time\nfor _ in range(600): time.sleep(0.05)',
+      moved: { source: '# y', type: 'markdown' }
+    }
+  );
+  const { notebook, student } = lesson;
+  const { page } = lesson.watched;
+  await notebook.run('setup');
+  const quick = await notebook.select('quick');
+  await quick.locator('.cm-content').focus();
+  for (let key = 0; key < 8; key += 1) {
+    await page.keyboard.press('z');
+    await page.waitForTimeout(200);
+  }
+  await notebook.select('moved');
+  await notebook.command('notebook:move-cell-up');
+  await notebook.start('slow');
+  await notebook.runs('slow');
+  await notebook.command('notebook:interrupt-kernel');
+  await notebook.settled();
+  await notebook.save();
+  await notebook.restartKernel();
+
+  const kinds = (): string[] =>
+    classroom
+      .everything(student)
+      .map(({ event, properties: p }) =>
+        [event, p['action'] ?? p['status'] ?? p['reason'] ?? '']
+          .join(' ')
+          .trim()
+      );
+  const wanted = [
+    'start',
+    'cell ok',
+    'cell interrupted',
+    'notebook opened',
+    'notebook saved',
+    'edit moved',
+    'focus',
+    'kernel interrupted',
+    'kernel restarted',
+    'end restarted'
+  ];
+  await classroom.arrival(
+    student,
+    () => wanted.every(kind => kinds().includes(kind)),
+    wanted.join(', ')
+  );
+  for (const once of ['edit moved', 'kernel restarted', 'kernel interrupted']) {
+    expect(kinds().filter(kind => kind === once)).toHaveLength(1);
+  }
+  await lesson.leave();
 });

@@ -76,9 +76,7 @@ describe('every way to run a cell', () => {
   });
 
   it('the cells behind one that failed are aborted, which is nobody’s failure', async () => {
-    await lesson.notebook.select('boom');
-    await lesson.notebook.command('notebook:run-all-below');
-    await lesson.notebook.settled();
+    await lesson.notebook.runFrom('boom');
     await expectNext([
       ran('boom', { status: 'error', err: 'ValueError' }),
       ...(

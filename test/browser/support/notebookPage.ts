@@ -213,6 +213,17 @@ export class NotebookPage {
     });
   }
 
+  /** Runs a cell and all below it, and waits for the end. */
+  async runFrom(id: string): Promise<void> {
+    await this.select(id);
+    await this.page.evaluate(activate, {
+      id,
+      then: 'finish',
+      command: 'notebook:run-all-below'
+    } as const);
+    await this.settled();
+  }
+
   /** Runs all cells by the application's own command, and waits for the end. */
   async runAll(): Promise<void> {
     await this.page.evaluate(() =>
@@ -268,10 +279,12 @@ export class NotebookPage {
  */
 async function activate({
   id,
-  then
+  then,
+  command = 'notebook:run-cell'
 }: {
   id: string;
   then: 'stay' | 'start' | 'finish';
+  command?: string;
 }): Promise<string> {
   const { content, id: panel } = window.jupyterapp.shell.currentWidget!;
   const index = content.widgets.findIndex(cell => cell.model.id === id);
@@ -286,7 +299,7 @@ async function activate({
   content.widgets[index]!.node.dataset['cellOfTest'] = mark;
   if (then !== 'stay') {
     const run = window.jupyterapp.commands
-      .execute('notebook:run-cell')
+      .execute(command)
       .catch(() => undefined); // A failing cell is no fault of the test.
     if (then === 'finish') {
       await run;
