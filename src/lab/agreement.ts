@@ -1,11 +1,18 @@
 /** Keeps the course, the student's decision and the queue in step, on this page and with the server. */
-import { consentAction, standingOf, type Standing } from './consent.js';
-import type {
-  ConsentAnswer,
-  Course,
-  CourseAnswer,
-  Decision
+import {
+  chosenLevel,
+  consentAction,
+  standingOf,
+  type Standing
+} from './consent.js';
+import {
+  LEVELS,
+  type ConsentAnswer,
+  type Course,
+  type CourseAnswer,
+  type Decision
 } from './courseAnswer.js';
+import type { Consent } from './made.js';
 import type { Outbox } from './outbox.js';
 import type { Off, Retry } from './outcomes.js';
 import type { PersonalSettings } from './settings.js';
@@ -142,9 +149,26 @@ export class Agreement {
     const level = this._course?.settings.level ?? 'outcomes';
     await this._change({
       decision: 'agreed',
-      level: this._record?.decision === 'agreed' ? this._record.level : level,
+      level: chosenLevel(this._record) ?? level,
       paused
     });
+  }
+
+  /** The student decided in a cell; the kernel package tells the course of it. */
+  heard(word: Consent): void {
+    const record: Decision = {
+      decision: word.agreed ? 'agreed' : 'declined',
+      level: LEVELS.find(level => level === word.level) ?? 'outcomes',
+      notice_version: word.notice_version,
+      at: this._now(),
+      paused: false,
+      by: 'kernel'
+    };
+    this._options.spread?.(record);
+    this.adopt(record);
+    // A kernel elsewhere cannot write it where the server keeps it.
+    this._unsaved = { record };
+    void this.refresh();
   }
 
   /** Another page of the student's decided. */
@@ -209,8 +233,9 @@ export class Agreement {
     const record: Decision = {
       ...change,
       notice_version: course.settings.notice.version,
-      at: (this._options.now?.() ?? new Date()).toISOString(),
-      by: 'page'
+      at: this._now(),
+      by: 'page',
+      ...(isChoice(change, course) ? {} : { told: true })
     };
     const action = consentAction(before, record, course);
     this._decisions += 1;
@@ -236,6 +261,10 @@ export class Agreement {
     }
     this._apply();
     await saved;
+  }
+
+  private _now(): string {
+    return (this._options.now?.() ?? new Date()).toISOString();
   }
 
   private _take(consent: ConsentAnswer & { kind: 'consent' }): void {
@@ -326,4 +355,16 @@ export class Agreement {
   private _failures = 0;
   private _cancel: (() => void) | null = null;
   private _stopped = false;
+}
+
+/** Whether the student chose something, and did not only take notice. */
+function isChoice(
+  { decision, level }: Pick<Decision, 'decision' | 'level'>,
+  { settings }: Course
+): boolean {
+  return (
+    decision === 'declined' ||
+    settings.consent === 'opt-in' ||
+    level !== settings.level
+  );
 }

@@ -50,7 +50,7 @@ export function standingOf(facts: ConsentFacts): Standing {
     state,
     level: strictest(
       course?.settings.level ?? 'outcomes',
-      record?.decision === 'agreed' ? record.level : 'full',
+      chosenLevel(record) ?? 'full',
       personal?.level === 'outcomes' ? 'outcomes' : 'full'
     ),
     collects: name =>
@@ -59,6 +59,13 @@ export function standingOf(facts: ConsentFacts): Standing {
       !withheld.includes(name.startsWith('ai_') ? 'ai' : name),
     mayStop: course !== null && !isMandatory(course)
   };
+}
+
+/** The level the student chose; null where they chose none. */
+export function chosenLevel(
+  record: Decision | null | undefined
+): PrivacyLevel | null {
+  return record?.decision === 'agreed' && !record.told ? record.level : null;
 }
 
 /** Whether events leave in that state. */
@@ -90,8 +97,9 @@ export function consentAction(
   }
   if (ran) {
     const { level } = course.settings;
-    const had = strictest(level, agreed ? record.level : level);
-    return strictest(level, after.level) === had ? null : 'changed';
+    const of = (one: Decision | null): PrivacyLevel =>
+      strictest(level, chosenLevel(one) ?? level);
+    return of(after) === of(record) ? null : 'changed';
   }
   const asked = course.settings.consent === 'opt-in';
   return asked || record?.decision === 'declined' ? 'given' : null;
@@ -118,7 +126,8 @@ function stateOf({
     return current && !refused ? 'sending' : 'tell';
   }
   if (settings.consent === 'opt-in' || (forgotten && record === null)) {
-    if (!current) {
+    // Who was only told has not agreed.
+    if (!current || (record.told && record.decision === 'agreed')) {
       return 'ask';
     }
   }

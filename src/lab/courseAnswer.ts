@@ -39,6 +39,8 @@ export interface Decision {
   /** Nothing is made or sent for now; what happens meanwhile is not kept. */
   paused: boolean;
   by: 'page' | 'kernel';
+  /** The student was told and chose nothing: no agreement for a course that asks. */
+  told?: boolean;
 }
 
 /** What asking for the course gave. */
@@ -181,7 +183,8 @@ export function readDecision(value: unknown): Decision | null {
     notice_version: number(record['notice_version']) ?? 0,
     at: text(record['at']) ?? '',
     paused: record['paused'] === true,
-    by: record['by'] === 'kernel' ? 'kernel' : 'page'
+    by: record['by'] === 'kernel' ? 'kernel' : 'page',
+    ...(record['told'] === true ? { told: true } : {})
   };
 }
 

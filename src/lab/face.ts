@@ -9,7 +9,7 @@ import { Signal } from '@lumino/signaling';
 import { NoticeBar } from './banner.js';
 import { barOf, type BarAction } from './barText.js';
 import { COMMANDS } from './commands.js';
-import { strictest } from './consent.js';
+import { chosenLevel, strictest } from './consent.js';
 import { courseName } from './courseAnswer.js';
 import { guarded } from './guard.js';
 import type { TelemetryPanel } from './panel.js';
@@ -258,9 +258,7 @@ export class Face implements IDisposable {
   private _level(): ReturnType<typeof strictest> {
     const { course, record } = this._options.recorder.agreement;
     const level = course?.settings.level ?? 'outcomes';
-    return record?.decision === 'agreed'
-      ? strictest(level, record.level)
-      : level;
+    return strictest(level, chosenLevel(record) ?? level);
   }
 
   /** Nobody knows the student, and no kernel package will ask in this notebook. */

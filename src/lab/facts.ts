@@ -1,6 +1,7 @@
 /** Reads kernel messages: what one of them says about a run, in plain data. */
 
 import { exerciseIn } from './identity.js';
+import type { Consent } from './made.js';
 import type { TestStatus, WireEvent } from '../events/types.js';
 
 /** MIME type of the hello that `setup_telemetry` displays. */
@@ -90,6 +91,7 @@ export type Fact =
     }
   | { kind: 'test'; comm: string; run: string; test: TestResult }
   | { kind: 'sent'; comm: string; events: SentEvent[] }
+  | { kind: 'decided'; comm: string; decision: Consent }
   /** The server found the kernel dead. */
   | { kind: 'died' }
   /** The kernel says good-bye: somebody restarted it or shut it down. */
@@ -270,6 +272,20 @@ function readCommMessage(content: Bag, parent: string): Fact | null {
     return Array.isArray(events)
       ? { kind: 'sent', comm, events: events.filter(isSent) }
       : null;
+  }
+  if (data['kind'] === 'consent') {
+    const version = whole(data['notice_version']);
+    return typeof data['agreed'] !== 'boolean' || version === null
+      ? null
+      : {
+          kind: 'decided',
+          comm,
+          decision: {
+            agreed: data['agreed'],
+            level: text(data['level']),
+            notice_version: version
+          }
+        };
   }
   const ex = text(data['ex']);
   if (data['kind'] !== 'test' || !ex || typeof data['ok'] !== 'boolean') {

@@ -53,6 +53,8 @@ export interface NotebooksOptions {
   countsOf: (sess: string) => Counts;
   /** A kernel package delivered these by itself. */
   sentByKernel: (events: readonly SentEvent[]) => void;
+  /** The student decided on the course in a cell, and the kernel package told the course. */
+  decidedInKernel: (decision: Consent) => void;
   /** `sessionStorage`, or null where the browser forbids it. */
   persisted: KeyValueStorage | null;
 }

@@ -74,6 +74,8 @@ export class Recorder implements IDisposable {
         guarded('keeping what the kernel sent', () =>
           this.outbox.journal.add(events as readonly QueuedEvent[], 'kernel')
         ),
+      decidedInKernel: decision =>
+        guarded('a decision in a cell', () => this.agreement.heard(decision)),
       persisted: sessionBound()
     });
     this.notebooks.changed.connect(this._onNotebooksChanged, this);

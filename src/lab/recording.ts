@@ -37,6 +37,8 @@ export interface RecordingHost {
   consent(): Consent | null;
   /** The kernel package delivered these by itself. */
   sentByKernel(events: readonly SentEvent[]): void;
+  /** The student decided on the course in a cell. */
+  decidedInKernel(decision: Consent): void;
   /** Wall clock, milliseconds since the epoch. */
   now(): number;
   /** Monotonic clock in milliseconds. */
@@ -130,6 +132,11 @@ export class Recording {
       case 'sent':
         if (this._isOurs(fact.comm)) {
           this._host.sentByKernel(fact.events);
+        }
+        break;
+      case 'decided':
+        if (this._isOurs(fact.comm)) {
+          this._host.decidedInKernel(fact.decision);
         }
         break;
       case 'died':

@@ -16,7 +16,13 @@ import {
 /** What a watch needs of the notebook around it. */
 export interface WatchOptions extends Pick<
   RecordingHost,
-  'sessions' | 'exerciseOf' | 'requested' | 'consent' | 'sentByKernel' | 'later'
+  | 'sessions'
+  | 'exerciseOf'
+  | 'requested'
+  | 'consent'
+  | 'sentByKernel'
+  | 'decidedInKernel'
+  | 'later'
 > {
   /** Whether this page reports at all. */
   reports: () => boolean;

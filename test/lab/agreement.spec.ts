@@ -230,6 +230,36 @@ it('hears of a decision on another page, and forgets what waited', async () => {
   expect(p.waiting()).toEqual([]);
 });
 
+it('hears of a decision in a cell: it holds at once, is kept, and the course is not told twice', async () => {
+  const p = page({ record: decision(), waiting: [event('cell')] });
+  await settle();
+  p.subject.heard({ agreed: false, level: 'code', notice_version: 2 });
+  expect(p.subject.standing.state).toBe('declined');
+  await settle();
+  await settle();
+  expect(p.waiting()).toEqual([]);
+  expect(p.server.record).toMatchObject({ decision: 'declined', by: 'kernel' });
+  p.subject.heard({ agreed: true, level: 'outcomes', notice_version: 2 });
+  expect(p.subject.standing).toMatchObject({
+    state: 'sending',
+    level: 'outcomes'
+  });
+  await settle();
+  expect(p.log.join()).not.toContain('tell');
+});
+
+it('tells a notice that was read from an agreement', async () => {
+  const p = page({ course: INFORMS });
+  await settle();
+  await p.subject.decide('agreed', 'code');
+  expect(p.server.record).toMatchObject({ decision: 'agreed', told: true });
+  await p.subject.decide('agreed', 'outcomes');
+  expect(p.server.record).not.toHaveProperty('told');
+  expect(p.log.filter(what => what.startsWith('tell'))).toEqual([
+    'tell changed outcomes'
+  ]);
+});
+
 it('forgets everything, and waits for an answer also where the course only informs', async () => {
   const p = page({
     course: INFORMS,

@@ -81,6 +81,11 @@ describe('the state', () => {
       'tell'
     ],
     [
+      'the student was told before, and now the course asks',
+      { course: OPT_IN, record: decision({ told: true }) },
+      'ask'
+    ],
+    [
       'nobody can agree in a student’s place',
       { course: course({ consent: 'opt-in' }, { mandatory: true }) },
       'ask'
@@ -107,7 +112,8 @@ const anyRecord = fc.option(
     notice_version: fc.integer({ min: 0, max: 4 }),
     at: fc.constant('2026-11-21T09:00:00.000Z'),
     paused: fc.boolean(),
-    by: fc.constantFrom('page' as const, 'kernel' as const)
+    by: fc.constantFrom('page' as const, 'kernel' as const),
+    told: fc.boolean()
   }),
   { nil: null }
 );
@@ -146,7 +152,7 @@ describe('whatever the facts', () => {
         if (facts.personal!.level === 'outcomes') {
           expect(level).toBe('outcomes');
         }
-        if (facts.record?.decision === 'agreed') {
+        if (facts.record?.decision === 'agreed' && !facts.record.told) {
           expect(rank(level)).toBeLessThanOrEqual(rank(facts.record.level));
         }
       })
@@ -189,6 +195,7 @@ describe('whatever the facts', () => {
         const { record } = facts;
         if (settings.consent === 'opt-in' && isSending(state(facts))) {
           expect(record?.decision).toBe('agreed');
+          expect(record?.told).toBe(false);
           expect(record?.paused).toBe(false);
           expect(record!.notice_version).toBeGreaterThanOrEqual(
             settings.notice.version
@@ -197,6 +204,16 @@ describe('whatever the facts', () => {
       })
     );
   });
+});
+
+it('a notice that was read limits no level, a choice does', () => {
+  const level = (told: boolean) =>
+    standingOf({
+      ...FACTS,
+      record: decision({ level: 'outcomes', ...(told ? { told } : {}) })
+    }).level;
+  expect(level(true)).toBe('code');
+  expect(level(false)).toBe('outcomes');
 });
 
 it('withholds all AI events by one choice', () => {

@@ -173,6 +173,18 @@ describe('a comm message', () => {
     ).toBeNull();
   });
 
+  it('tells what the student decided in a cell', () => {
+    const decision = { agreed: false, level: 'code', notice_version: 3 };
+    expect(
+      received(m.comm('c', 'r1', { kind: 'consent', ...decision }))
+    ).toEqual({ kind: 'decided', comm: 'c', decision });
+    for (const wrong of [{ agreed: 'no' }, { notice_version: null }]) {
+      expect(
+        received(m.comm('c', 'r1', { kind: 'consent', ...decision, ...wrong }))
+      ).toBeNull();
+    }
+  });
+
   it('has no status where the kernel package names one that nobody knows', () => {
     expect(
       received(

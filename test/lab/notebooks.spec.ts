@@ -69,6 +69,7 @@ function start(changes: Partial<Answers> = {}) {
     student: () => answers.student,
     countsOf: () => ({ made: 1, delivered: 1, dropped: 0 }),
     sentByKernel: events => byKernel.push(...events),
+    decidedInKernel: () => undefined,
     persisted: answers.storage
   });
   return {

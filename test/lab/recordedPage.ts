@@ -79,6 +79,7 @@ export class RecordedPage {
       requested: cell => this.asked.push(cell),
       consent: () => this.decision,
       sentByKernel: events => this.byKernel.push(...events),
+      decidedInKernel: decision => this.decisions.push(decision),
       now: () => this.now(),
       ticks: () => this._ticks,
       later: (ms, action) => {
@@ -101,6 +102,7 @@ export class RecordedPage {
   /** Cells that this page handed to the kernel. */
   readonly asked: string[] = [];
   readonly byKernel: SentEvent[] = [];
+  readonly decisions: Consent[] = [];
   readonly timers = new Set<{ due: number; action: () => void }>();
   decision: Consent | null = null;
   changes = 0;

@@ -373,6 +373,15 @@ describe('the line to the kernel', () => {
     expect(p.of('end')).toMatchObject([{ reason: 'closed' }]);
   });
 
+  it('brings a decision that the student made in a cell, and no stranger’s', () => {
+    const p = page();
+    p.setup();
+    const decision = { agreed: false, level: 'code', notice_version: 2 };
+    const word = { kind: 'consent', ...decision };
+    p.receive(m.comm('comm-1', 'a', word), m.comm('widget', 'a', word));
+    expect(p.decisions).toEqual([decision]);
+  });
+
   it('is closed by detach, and runs go on being reported', () => {
     const p = page();
     p.setup();
