@@ -187,3 +187,78 @@ def test_nonsense_from_a_page_does_no_harm(relay):
         assert ran.reply["status"] == "ok"
         assert [p["cell_id"] for p in cells(relay, 2)] == [None, "a"]
         assert KEY not in str(kernel.stray)
+
+
+def test_what_the_kernel_itself_delivers_a_page_is_told(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="60")) as kernel:
+        kernel.run(SETUP)
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        ran = kernel.run("for n in range(250): _telemetry_capture('hint', {'n': n})")
+        messages = [m for m in ran.of("comm_msg") if data(m).get("kind") == "sent"]
+        told = [event for message in messages for event in data(message)["events"]]
+        while len([e for e in told if e["event"] == "hint"]) < 250:
+            messages.append(kernel.wait_for_comm("sent"))
+            told += data(messages[-1])["events"]
+        assert {m["content"]["comm_id"] for m in messages} == {comm_id}
+        assert all(0 < len(data(m)["events"]) <= 100 for m in messages)
+        assert [e for e in told if e["event"] == "hint"] == relay.of("hint")
+        # The run that the page reports by itself is not among them.
+        assert "cell" not in {e["event"] for e in told}
+
+
+def test_only_runs_of_an_attached_page_wait_for_its_word(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="60")) as kernel:
+        kernel.run(SETUP)
+        kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        other = kernel.manager.blocking_client()  # another client of the same kernel
+        other.start_channels()
+        try:
+            other.wait_for_ready(timeout=60)
+            theirs = other.execute("_cell('theirs')")
+            mine = kernel.run("_cell('mine')")
+            (event,) = relay.wait_for_events(1, "cell")
+            assert event["uuid"] == ids.cell_run_id(theirs)
+            assert event["properties"]["cell_id"] == "theirs"
+            told = kernel.run("import ipynb_telemetry as t; print(t.status()['held'])").text()
+            assert told == "2\n"  # the setup cell's run and mine
+            assert ids.cell_run_id(mine.msg_id) not in {e["uuid"] for e in relay.events}
+        finally:
+            other.stop_channels()
+
+
+def test_a_no_on_the_page_drops_what_is_held_and_a_yes_goes_on(relay):
+    with Kernel(env_for(relay, TELEMETRY_HOLD_SECONDS="60")) as kernel:
+        kernel.run(SETUP)
+        relay.wait_for_events(1, "start")
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        kernel.run("_cell('held')")
+        said = {"kind": "consent", "agreed": False, "level": None, "notice_version": 1}
+        kernel.comm_send(comm_id, said)
+        kernel.run("_cell('not kept')\n_telemetry_capture('hint')")
+        kernel.comm_close(comm_id)
+        kernel.run("_cell('not kept either')")
+        before = {e["event"] for e in relay.events}
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        kernel.comm_send(comm_id, {**said, "agreed": True, "level": "nonsense"})
+        kernel.comm_close(comm_id)
+        kernel.run("_cell('kept')")
+        relay.wait_for(lambda: "kept" in {e["properties"].get("cell_id") for e in relay.events})
+    assert before == {"start"}
+    assert {e["properties"].get("cell_id") for e in relay.of("cell")} == {"kept"}
+    assert relay.of("hint") == []
+
+
+def test_nonsense_about_consent_changes_nothing(relay):
+    with Kernel(env_for(relay)) as kernel:
+        kernel.run(SETUP)
+        comm_id = kernel.comm_open()
+        kernel.wait_for_comm("hello")
+        for nonsense in ({}, {"agreed": "no"}, {"agreed": None}, {"agreed": 0}):
+            kernel.comm_send(comm_id, {"kind": "consent", **nonsense})
+        kernel.comm_close(comm_id)
+        kernel.run("_cell('a')")
+        relay.wait_for(lambda: "a" in {e["properties"].get("cell_id") for e in relay.events})
