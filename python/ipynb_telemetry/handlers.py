@@ -153,6 +153,8 @@ class ConsentHandler(TelemetryHandler):
             return
         record = body["record"]
         kept = None if record is None else {name: record[name] for name in _RECORD}
+        if kept is not None and record.get("told") is True:
+            kept["told"] = True  # the notice was shown, and nothing was asked
         done = state.decide(str(course["course"]), kept)
         if "student" in body:
             done = state.remember_student(body["student"]) and done

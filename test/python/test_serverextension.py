@@ -156,6 +156,9 @@ def test_a_decision_is_kept_where_kernels_find_it_until_it_is_forgotten(server):
     assert server.get(CONSENT)[1] == answer
     kept = json.loads((home / "state.json").read_text())
     assert kept == {"student": "JOHN-DOE", "consents": {"demo": RECORD}}
+    # That somebody was only told stays known: it is no agreement to a course that asks.
+    told = {**RECORD, "told": True}
+    assert server.ask("PUT", CONSENT, {"record": told})[1]["record"] == told
     _, course, headers = server.get("/ipynb-telemetry/course")
     assert course["student"] == "JOHN-DOE"
     answer = {"course": "demo", "student": "JOHN-DOE", "record": None}
