@@ -48,6 +48,11 @@ export interface OutboxOptions {
 
 /** How long an event may wait for company before it is sent. */
 export const FLUSH_DELAY_MS = 50;
+/**
+ * Least time from one batch to the next while somebody works: a request costs the page more
+ * than all else that a run does. The first event after a pause goes at once.
+ */
+export const SPACING_MS = 1000;
 /** Browsers let 64 KiB of keepalive bodies be in flight at a time; the rest is for the envelope. */
 export const MAX_BATCH_BYTES = 60_000;
 /** Events of a batch. */
@@ -207,9 +212,15 @@ export class Outbox {
 
   private _onStoreChanged(): void {
     if (this._failures === 0) {
-      this._schedule(FLUSH_DELAY_MS);
+      this._schedule(this._companyDelay());
     }
     this._changed();
+  }
+
+  /** How long new events wait for company. */
+  private _companyDelay(): number {
+    const since = this._now() - this._sentAt;
+    return Math.max(FLUSH_DELAY_MS, since >= 0 ? SPACING_MS - since : 0);
   }
 
   private _schedule(ms: number): void {
@@ -237,8 +248,13 @@ export class Outbox {
           MAX_BATCH_BYTES,
           this._underway()
         );
+        const limit = this._batchLimit;
+        const more = this._options.store.size > batch.events.length;
         if (batch.events.length === 0 || !(await this._deliver(batch))) {
           break;
+        }
+        if (!more && this._batchLimit >= limit) {
+          break; // What came meanwhile waits for company.
         }
       }
     } finally {
@@ -248,7 +264,7 @@ export class Outbox {
     if (this._failures === 0 && this._options.store.size > 0) {
       const { events } = this._options.store.next(1, 1, this._underway());
       if (events.length > 0) {
-        this._schedule(FLUSH_DELAY_MS);
+        this._schedule(this._companyDelay());
       }
     }
   }
@@ -258,6 +274,7 @@ export class Outbox {
     const { events } = batch;
     const { later, onSettled, store } = this._options;
     const flight = newFlight(batch);
+    this._sentAt = this._now();
     this._flights.add(flight);
     const cancelTimeout = later(ANSWER_TIMEOUT_MS, () => flight.abort.abort());
     const outcome = await this._send(batch, flight.abort.signal);
@@ -382,6 +399,8 @@ export class Outbox {
   private _paused = false;
   private _flights = new Set<Flight>();
   private _failures = 0;
+  /** When the latest batch left. */
+  private _sentAt = -Infinity;
   private _batchLimit = MAX_BATCH_EVENTS;
   private _delivered = 0;
   private _saidDropped = false;
