@@ -213,6 +213,8 @@ class Sender:
         former.spool.abandon(forked=forked)
         if not forked:  # a child has neither the threads nor, for sure, the lock
             with former.changed:
+                if former.line is not None:
+                    former.line.abort()
                 former.wake()
 
     # Under the lock.

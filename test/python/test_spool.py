@@ -251,26 +251,27 @@ def test_code_is_not_lost_because_the_course_was_not_known_at_first():
     assert event["properties"]["code"] == "my_secret = 1"
 
 
-def test_what_was_left_behind_is_sent_first_and_to_pages_told(relay):
-    former = quick(relay, keep=0.0)
-    relay.plan = [503] * 1000
+def test_what_was_left_behind_is_sent_first_and_to_pages_told():
+    port = free_port()
+    host = f"http://127.0.0.1:{port}"
+    former = quick(host)
     former.begin(agreed=False)
     old = source(sess="former")
     for number in range(250):
         former.put(old, custom(number))
     wait(lambda: former.status()["on_disk"] == 250)
     former.abandon()
-    relay.plan = []
     told: list[dict] = []
-    sender = quick(relay)
-    sender.on_sent = told.extend
-    sender.begin(agreed=False)
-    sender.put(source(), custom(999))
-    events = relay.wait_for_events(251)
+    with StandIn(port=port) as relay:
+        sender = quick(host)
+        sender.on_sent = told.extend
+        sender.begin(agreed=False)
+        sender.put(source(), custom(999))
+        events = relay.wait_for_events(251)
+        wait(lambda: len(told) == 251)
+        wait(lambda: files() == [])
     assert [e["properties"]["seq"] for e in events] == [*range(1, 251), 1]
     assert len({e["uuid"] for e in events}) == 251
-    wait(lambda: len(told) == 251)
-    wait(lambda: files() == [])
 
 
 def test_what_the_course_no_longer_collects_is_not_taken_along(relay):

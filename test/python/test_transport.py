@@ -206,7 +206,7 @@ def test_slow_sending_never_holds_up_the_caller(relay):
     began = time.perf_counter()
     for number in range(1000):
         sender.put(origin, custom(number))
-    assert time.perf_counter() - began < 0.4
+    assert time.perf_counter() - began < 2.0  # the ten requests take five seconds
     assert sender.flush(15)
     assert len(relay.events) == 1000
 
