@@ -7,8 +7,9 @@ import {
   type EventKey,
   type NoteKey,
   type Pile,
-  type StoredTally
+  type SessionKey
 } from './database.js';
+import type { Farewells, Left } from './farewell.js';
 import { noteFault } from './guard.js';
 import type { Tabs } from './tabs.js';
 
@@ -17,8 +18,13 @@ export interface AdoptionOptions {
   dest: string;
   connection: Connection;
   tabs: Tabs;
-  /** These are this tab's to send from now on. */
+  farewells: Farewells;
+  /** These are this tab's to send from now on; it may have some of them already. */
   adopted: (rows: readonly KeptEvent[]) => void;
+  /** So are these. Resolves when they are kept. */
+  inherited: (events: Left['events']) => Promise<void>;
+  /** Events of a pile that are known here. */
+  known: (pile: string) => number;
 }
 
 /** An event as the database keeps it. */
@@ -81,16 +87,29 @@ export class Adoption {
 
   private async _run(): Promise<void> {
     await this._try('looking for what other tabs left', async database => {
-      const { dest, tabs } = this._options;
+      const { dest, farewells, inherited, tabs } = this._options;
       await tabs.alone(`adoption ${dest}`, async () => {
         const piles = await this._piles(database);
-        const owners = new Set(piles.values());
+        const left = farewells.read();
+        const owners = new Set([
+          ...piles.values(),
+          ...left.map(one => one.tab)
+        ]);
         owners.delete(tabs.id);
         // Asked after the piles were read: whoever writes one has joined before.
         const living = await tabs.living([...owners]);
         for (const [pile, tab] of piles) {
-          if (tab !== tabs.id && living && !living.has(tab)) {
+          if (tab === tabs.id) {
+            await this._complete(database, pile);
+          } else if (living && !living.has(tab)) {
             await this._take(database, pile, tab);
+          }
+        }
+        for (const { tab, events } of left) {
+          if (tab !== tabs.id && living && !living.has(tab)) {
+            await tabs.join();
+            await inherited(events);
+            farewells.erase(tab);
           }
         }
       });
@@ -134,6 +153,17 @@ export class Adoption {
     }
   }
 
+  /** A tab that was taken for dead may have gone on writing into its pile. */
+  private async _complete(database: Database, pile: string): Promise<void> {
+    const { dest, known, tabs } = this._options;
+    if (pile !== tabs.id) {
+      const count = await database.count('events', startingWith(dest, pile));
+      if (count > known(pile)) {
+        await this._load(database, pile);
+      }
+    }
+  }
+
   private async _load(database: Database, pile: string): Promise<void> {
     const { dest, adopted } = this._options;
     let after: EventKey | null = null;
@@ -158,7 +188,7 @@ export class Adoption {
   /** Events of other destinations that were not wanted for a month, counted for whoever comes back. */
   private async _dropEvents(database: Database, before: number): Promise<void> {
     const { dest, tabs } = this._options;
-    const tx = write(database, ['events', 'sessions']);
+    const tx = write(database, ['events', 'fates']);
     const keys = (await tx.read(tx.store('events').getAllKeys())) as EventKey[];
     const old = keys.filter(
       ([of, , order]) => of !== dest && order < before * 1000
@@ -171,12 +201,11 @@ export class Adoption {
       tx.store('events').delete(key);
     }
     for (const [row, count] of lost) {
+      const [of, sess] = JSON.parse(row) as [string, string];
       // A part of its own, since this tab may have one for that course too.
-      const part = [...(JSON.parse(row) as string[]), `${tabs.id} cleared`];
-      tx.store('sessions').put(
-        { last: 0, delivered: 0, dropped: count, at: Date.now() },
-        part
-      );
+      const tab = `${tabs.id} cleared`;
+      const fates = { sess, tab, delivered: 0, dropped: count, at: Date.now() };
+      tx.store('fates').put(fates, [of, sess, tab]);
     }
     tx.commit();
     await tx.done;
@@ -240,23 +269,29 @@ export class Adoption {
 
 /** Sessions that nobody went on with, and the oldest where there are too many. */
 async function dropSessions(database: Database, before: number): Promise<void> {
-  const tx = write(database, ['sessions']);
-  const store = tx.store('sessions');
-  const keys = (await tx.read(store.getAllKeys())) as string[][];
-  const rows = await tx.read<StoredTally[]>(store.getAll());
-  const sessions = new Map<string, { keys: string[][]; at: number }>();
-  keys.forEach((key, i) => {
-    const name = JSON.stringify(key.slice(0, 2));
-    const session = sessions.get(name) ?? { keys: [], at: 0 };
-    session.keys.push(key);
-    session.at = Math.max(session.at, rows[i]!.at);
-    sessions.set(name, session);
-  });
-  let excess = keys.length - MAX_SESSION_ROWS;
-  for (const session of [...sessions.values()].sort((a, b) => a.at - b.at)) {
-    if (session.at < before || excess > 0) {
-      session.keys.forEach(key => store.delete(key));
-      excess -= session.keys.length;
+  const tx = write(database, ['numbers', 'fates']);
+  const stores = [tx.store('numbers'), tx.store('fates')];
+  const found = await Promise.all(
+    stores.map(async store => {
+      const [keys, rows] = await Promise.all([
+        tx.read(store.getAllKeys()) as Promise<SessionKey[]>,
+        tx.read<{ at: number }[]>(store.getAll())
+      ]);
+      return keys.map((key, i) => ({ store, key, at: rows[i]!.at }));
+    })
+  );
+  const sessions = new Map<string, (typeof found)[number]>();
+  for (const row of found.flat()) {
+    const name = JSON.stringify(row.key.slice(0, 2));
+    sessions.set(name, [...(sessions.get(name) ?? []), row]);
+  }
+  const last = (rows: readonly { at: number }[]): number =>
+    rows.reduce((at, row) => Math.max(at, row.at), 0);
+  let excess = found.flat().length - MAX_SESSION_ROWS;
+  for (const rows of [...sessions.values()].sort((a, b) => last(a) - last(b))) {
+    if (last(rows) < before || excess > 0) {
+      rows.forEach(({ store, key }) => store.delete(key));
+      excess -= rows.length;
     }
   }
   tx.commit();

@@ -7,7 +7,7 @@ import {
   type StoreNames
 } from 'idb';
 import { noteFault } from './guard.js';
-import type { Tally } from './tallies.js';
+import type { Fates } from './tallies.js';
 
 /** Key of an event: destination, pile, order within the pile, bytes. Keys alone tell how full it is. */
 export type EventKey = [
@@ -26,11 +26,13 @@ export interface Schema extends DBSchema {
   events: { key: EventKey; value: string };
   /** Events that one tab wrote, and the tab that sends them now. */
   piles: { key: [dest: string, pile: string]; value: Pile };
-  /** One tab's part of a session. Only that tab writes it, so nothing must be read before. */
-  sessions: {
-    key: [dest: string, sess: string, tab: string];
-    value: StoredTally;
-  };
+  /** Largest number that a tab gave in a session. Only that tab writes it, when it gives one. */
+  numbers: { key: SessionKey; value: NumbersRow };
+  /**
+   * What became of a tab's events of a session. Apart from the numbers, since it is written
+   * without reading first: it would undo what a transaction under way is about to write.
+   */
+  fates: { key: SessionKey; value: FatesRow };
   journal: { key: NoteKey; value: string };
   /** Signs of life of tabs, where the browser has no locks. Milliseconds since 1970. */
   tabs: { key: string; value: number };
@@ -41,8 +43,21 @@ export interface Pile {
   tab: string;
 }
 
-/** `at`: milliseconds since 1970 of the last change. */
-export type StoredTally = Tally & { at: number };
+/** Destination, session and tab. */
+export type SessionKey = [dest: string, sess: string, tab: string];
+
+interface SessionRow {
+  sess: string;
+  tab: string;
+  /** Time of the last change, in milliseconds since 1970. */
+  at: number;
+}
+
+export interface NumbersRow extends SessionRow {
+  last: number;
+}
+
+export interface FatesRow extends SessionRow, Fates {}
 
 export type Database = IDBPDatabase<Schema>;
 
@@ -50,6 +65,17 @@ export type Database = IDBPDatabase<Schema>;
 const OPEN_TIMEOUT_MS = 5000;
 /** Time until a database that could not be opened is tried again, in milliseconds. */
 const RETRY_MS = 30_000;
+/** How often it is tried while the browser closes what is opened. */
+const ATTEMPTS = 4;
+
+const STORES = [
+  'events',
+  'piles',
+  'numbers',
+  'fates',
+  'journal',
+  'tabs'
+] as const;
 
 /** The page's connection. It may be lost at any time: the browser clears its data, say. */
 export class Connection {
@@ -99,33 +125,42 @@ export class Connection {
   }
 
   private async _open(): Promise<Database | null> {
-    try {
-      const database: Database = await openDB<Schema>(this._name, 1, {
-        upgrade(fresh) {
-          fresh.createObjectStore('events');
-          fresh.createObjectStore('piles');
-          fresh.createObjectStore('sessions');
-          fresh.createObjectStore('journal');
-          fresh.createObjectStore('tabs');
-        },
-        // A newer version of this page, or the browser, wants us out of the way.
-        blocking: () => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const database = await this._openOnce();
+        if (this._closed) {
           database.close();
-          this.lose(database);
-        },
-        terminated: () => this.lose(database)
-      });
-      if (this._closed) {
-        database.close();
-        return null;
+          return null;
+        }
+        this._database = database;
+        return database;
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isAbort(error)) {
+          noteFault('opening the browser’s database', error);
+          this._notBefore = Date.now() + RETRY_MS;
+          return null;
+        }
+        // The browser is about to clear its data: that takes a moment.
+        await new Promise(resolve => setTimeout(resolve, 200 * attempt));
       }
-      this._database = database;
-      return database;
-    } catch (error) {
-      noteFault('opening the browser’s database', error);
-      this._notBefore = Date.now() + RETRY_MS;
-      return null;
     }
+  }
+
+  private async _openOnce(): Promise<Database> {
+    const database: Database = await openDB<Schema>(this._name, 1, {
+      upgrade(fresh) {
+        for (const store of STORES) {
+          fresh.createObjectStore(store);
+        }
+      },
+      // A newer version of this page, or the browser, wants us out of the way.
+      blocking: () => {
+        database.close();
+        this.lose(database);
+      },
+      terminated: () => this.lose(database)
+    });
+    return database;
   }
 
   private _name: string;
@@ -134,6 +169,9 @@ export class Connection {
   private _notBefore = 0;
   private _closed = false;
 }
+
+const isAbort = (error: unknown): boolean =>
+  error instanceof DOMException && error.name === 'AbortError';
 
 /** A transaction without a promise a request, of which a hundred may be made in one go. */
 export interface Writing {

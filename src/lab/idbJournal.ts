@@ -1,10 +1,5 @@
 /** The journal in IndexedDB: one row for what left together, for one destination. */
-import {
-  startingWith,
-  write,
-  type Connection,
-  type NoteKey
-} from './database.js';
+import { startingWith, type Connection, type NoteKey } from './database.js';
 import { noteFault } from './guard.js';
 import {
   MAX_JOURNAL,
@@ -13,6 +8,7 @@ import {
   type JournalEntry
 } from './journal.js';
 import type { QueuedEvent } from './store.js';
+import type { Writer } from './writer.js';
 
 /** Rows added between two looks at how many there are. */
 const TRIM_EVERY = 25;
@@ -26,9 +22,10 @@ interface Note {
 
 /** What left for one destination. What cannot be kept is remembered by this page. */
 export class IdbJournal implements Journal {
-  constructor(dest: string, connection: Connection) {
+  constructor(dest: string, connection: Connection, writer: Writer) {
     this._dest = dest;
     this._connection = connection;
+    this._writer = writer;
   }
 
   add(
@@ -36,30 +33,14 @@ export class IdbJournal implements Journal {
     by: JournalEntry['by'],
     outcome: JournalEntry['outcome'] = 'delivered'
   ): void {
-    const { now } = this._connection;
     if (events.length === 0) {
       return;
     }
-    if (!now) {
-      this._unkept.add(events, by, outcome);
-      return;
-    }
     const sentAt = new Date().toISOString();
-    try {
-      const tx = write(now, ['journal']);
-      tx.store('journal').put(
-        JSON.stringify({ events, by, outcome, sentAt }),
-        this._nextKey(events.length)
-      );
-      tx.commit();
-      tx.done.catch((error: unknown) => {
-        noteFault('keeping the journal', error);
-        this._unkept.add(events, by, outcome);
-      });
-    } catch (error) {
-      noteFault('keeping the journal', error);
-      this._unkept.add(events, by, outcome);
-    }
+    const note: Note = { events: [...events], by, outcome, sentAt };
+    this._writer.note(this._nextKey(events.length), JSON.stringify(note), () =>
+      this._unkept.add(events, by, outcome)
+    );
     this._added += 1;
     if (this._added % TRIM_EVERY === 1) {
       void this._trim();
@@ -67,9 +48,10 @@ export class IdbJournal implements Journal {
   }
 
   async list(max: number): Promise<JournalEntry[]> {
+    const database = await this._connection.open();
+    await this._writer.flushed();
     const entries = await this._unkept.list(max);
     try {
-      const database = await this._connection.open();
       if (database) {
         const keys = await this._keys();
         let first = keys.length;
@@ -92,6 +74,7 @@ export class IdbJournal implements Journal {
   }
 
   async clear(): Promise<void> {
+    await this._writer.flushed();
     await this._unkept.clear();
     try {
       const database = await this._connection.open();
@@ -138,6 +121,7 @@ export class IdbJournal implements Journal {
 
   private _dest: string;
   private _connection: Connection;
+  private _writer: Writer;
   /** What the database did not take. */
   private _unkept = new MemoryJournal();
   private _last = 0;

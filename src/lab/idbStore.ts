@@ -1,14 +1,7 @@
 /** A store that survives reloads, crashes and days offline: memory first, and a copy in IndexedDB. */
 import { Adoption, MAX_AGE_MS, type KeptEvent } from './adoption.js';
-import {
-  startingWith,
-  write,
-  type Connection,
-  type Database,
-  type EventKey,
-  type StoredTally,
-  type Writing
-} from './database.js';
+import type { Connection, Database, EventKey, Writing } from './database.js';
+import { Farewells, type Left } from './farewell.js';
 import { noteFault } from './guard.js';
 import { IdbJournal } from './idbJournal.js';
 import type { Counts } from './made.js';
@@ -29,6 +22,7 @@ import {
 import type { Tabs } from './tabs.js';
 import { Tallies } from './tallies.js';
 import { rankOf } from './value.js';
+import { Writer, type Place } from './writer.js';
 
 /** What a store works with. */
 export interface IdbStoreOptions {
@@ -42,21 +36,11 @@ export interface IdbStoreOptions {
 /** Events numbered and written in one transaction. */
 const GROUP = 200;
 
-/** Where the database keeps an event. */
-interface Place {
-  key: EventKey;
-  /** Where it is kept without a number; null where it is not. */
-  draft: EventKey | null;
-  /** It is written under `key`. */
-  saved: boolean;
-}
-
 /** An event without a number, and where it belongs. */
 interface Pending {
   event: UnnumberedEvent;
   pile: string;
   order: number;
-  draft: EventKey | null;
 }
 
 /** Pending events that a transaction is about to number. */
@@ -74,28 +58,38 @@ interface Group {
  * that are gone; all of that is in memory too.
  *
  * A number is given in the transaction that keeps the event, after reading which numbers
- * all tabs gave. A page that ends has no time to read (`hasten`): there an event gets the
- * next number that is known here, or, where another tab numbers the same session, is kept
- * without one for whoever comes next.
+ * all tabs gave; tabs tell each other too. A page that ends has no time to read (`hasten`):
+ * it gives the next number that it has heard of, and writes the event down twice (see
+ * `Farewells`). So a number can be given twice only where two tabs share a session and one
+ * ends in the very milliseconds in which the other numbers.
  */
 export class IdbStore implements CourseStore {
   constructor(options: IdbStoreOptions) {
     const { dest, connection, tabs } = options;
     this._options = options;
     this._limits = options.limits ?? LIMITS;
-    this._pile = tabs.id;
-    this.journal = new IdbJournal(dest, connection);
+    this._writer = new Writer({
+      dest,
+      connection,
+      tabs,
+      tallies: this._tallies,
+      onFailed: () => (this._unsaved = true)
+    });
+    this.journal = new IdbJournal(dest, connection, this._writer);
     this._channel = openChannel(dest, (tab, sess, last) => {
       if (tab !== tabs.id) {
         this._tallies.raise(sess, tab, last);
-        this._shared.add(sess);
       }
     });
+    this._farewells = new Farewells(dest);
     this._adoption = new Adoption({
       dest,
       connection,
       tabs,
-      adopted: rows => this._adopt(rows)
+      farewells: this._farewells,
+      adopted: rows => this._adopt(rows),
+      inherited: events => this._inherit(events),
+      known: pile => this._known(pile)
     });
     this._started = this._start();
     this._first = this._started.then(() => this._adoption.run());
@@ -121,10 +115,13 @@ export class IdbStore implements CourseStore {
     for (const event of events) {
       if (!this._isKnown(event.uuid) && isStorable(event)) {
         const order = this._nextOrder();
-        this._pending.push({ event, pile: this._pile, order, draft: null });
+        const { pile } = this._writer;
+        this._pending.push({ event, pile, order });
         this._unnumbered.add(event.uuid);
       }
     }
+    // Whoever finds what a page leaves as it hides must not take it for dead.
+    void this._options.tabs.join();
     void this._writeAll();
     this._listener?.changed();
   }
@@ -139,26 +136,21 @@ export class IdbStore implements CourseStore {
 
   hasten(): void {
     this._leaveGroup();
-    if (this._pending.length === 0) {
-      return;
-    }
+    const entries = this._pending.splice(0).map(one => this._number(one));
     const { now } = this._options.connection;
-    const waits: Pending[] = [];
-    const entries: Entry<Place>[] = [];
-    for (const pending of this._pending) {
-      const sess = sessionOf(pending.event);
-      if (now && (!this._knowsNumbers || this._shared.has(sess))) {
-        waits.push(pending);
-      } else {
-        entries.push(this._number(pending));
-      }
+    if (now && entries.length > 0) {
+      this._writeNow(now, entries);
     }
-    if (now) {
-      this._writeNow(now, entries, waits);
-    }
-    this._pending = waits;
     this._enqueue(entries);
-    void this._writeAll();
+    this._tell(entries);
+    const unsaved = this._unsavedEntries();
+    if (unsaved.length > 0) {
+      this._unsaved = true;
+      this._farewells.write(
+        this._options.tabs.id,
+        unsaved.map(({ event, place }) => [place.key[2], JSON.stringify(event)])
+      );
+    }
   }
 
   remove(
@@ -173,7 +165,8 @@ export class IdbStore implements CourseStore {
         gone.push(entry);
       }
     }
-    this._erase(gone);
+    this._writer.erase(gone.map(({ place }) => place));
+    this._unsay();
     return gone.map(({ event }) => event);
   }
 
@@ -204,7 +197,7 @@ export class IdbStore implements CourseStore {
     this._listener?.changed();
     await this._adoption.run();
     await this._save();
-    await this._erased;
+    await this._writer.flushed();
     return forget.count;
   }
 
@@ -213,35 +206,35 @@ export class IdbStore implements CourseStore {
     for (const { place } of this._queue.entries()) {
       place.saved = false;
     }
-    this._notKept();
+    this._unsaved = true;
+    this._writer.lost();
     void this.care();
   }
 
   /** Others may have sent what was this tab's: it goes on with what comes from now on. */
   reborn(former: string): void {
     this._leaveGroup();
-    this._pile = this._options.tabs.id;
+    this._writer.reborn();
+    const { pile } = this._writer;
     for (const { event, place } of [...this._queue.entries()]) {
       if (place.saved) {
         this._queue.take(event.uuid);
       } else {
-        place.key[1] = this._pile;
+        place.key[1] = pile;
       }
     }
     for (const pending of this._pending) {
-      pending.pile = this._pile;
+      pending.pile = pile;
     }
     this._tallies.handOver(former);
-    this._hasPile = false;
+    this._farewells.erase(former);
     void this.care();
   }
 
   /** To be called now and then: mends what failed, looks for what tabs left behind, and clears away. */
   async care(): Promise<void> {
     await this._started;
-    if (!this._knowsNumbers) {
-      await this._start();
-    }
+    await this._start();
     await this._save();
     await this._adoption.run();
     await this._adoption.clean();
@@ -255,32 +248,24 @@ export class IdbStore implements CourseStore {
     this._channel?.close();
   }
 
-  /** Learns which numbers were given. */
+  /** Learns what other tabs and earlier pages wrote of sessions. */
   private async _start(): Promise<void> {
-    const { connection, dest } = this._options;
+    const database = await this._options.connection.open();
     try {
-      const database = await connection.open();
+      for (const { tab, events } of this._farewells.read()) {
+        for (const [, text] of events) {
+          const event = readEvent(text);
+          if (event && tab !== this._options.tabs.id) {
+            this._tallies.raise(sessionOf(event), tab, numberOf(event));
+          }
+        }
+      }
       if (database) {
-        const tx = write(database, ['sessions'], 'readonly');
-        await this._readTallies(tx, startingWith(dest));
-        this._knowsNumbers = true;
+        await this._writer.readSessions(database);
       }
     } catch (error) {
-      noteFault('reading the numbers given', error);
+      this._writer.failed('reading the numbers given', error, database!);
     }
-  }
-
-  private async _readTallies(tx: Writing, range: IDBKeyRange): Promise<void> {
-    const store = tx.store('sessions');
-    const [keys, rows] = await Promise.all([
-      tx.read(store.getAllKeys(range)) as Promise<string[][]>,
-      tx.read<StoredTally[]>(store.getAll(range))
-    ]);
-    keys.forEach(([, sess, tab], i) => {
-      if (tab !== this._options.tabs.id) {
-        this._tallies.setOther(sess!, tab!, rows[i]!);
-      }
-    });
   }
 
   /** Numbers and writes what is pending, one transaction at a time. */
@@ -312,7 +297,7 @@ export class IdbStore implements CourseStore {
   }
 
   private async _writeGroup(group: Group): Promise<void> {
-    const { connection, dest, tabs } = this._options;
+    const { connection, tabs } = this._options;
     const database = connection.now ?? (await connection.open());
     await tabs.join();
     if (group.left) {
@@ -323,29 +308,25 @@ export class IdbStore implements CourseStore {
       return;
     }
     try {
-      const tx = write(database, ['events', 'piles', 'sessions']);
+      const tx = this._writer.begin(database);
       group.tx = tx;
       const sessions = new Set(group.pending.map(one => sessionOf(one.event)));
       await Promise.all(
-        [...sessions].map(sess =>
-          this._readTallies(tx, startingWith(dest, sess))
-        )
+        [...sessions].map(sess => this._writer.readNumbers(tx, sess))
       );
       if (group.left) {
         return;
       }
       const entries = group.pending.map(pending => this._number(pending));
       group.entries = entries;
-      this._put(tx, entries);
+      this._writer.put(tx, entries);
       tx.commit();
       await tx.done;
-      markSaved(entries);
-      for (const sess of sessions) {
-        this._channel?.tell(tabs.id, sess, this.countsOf(sess).made);
-      }
+      this._markSaved(entries);
+      this._tell(entries);
     } catch (error) {
       if (!group.left || group.entries) {
-        this._failed('keeping events', error, database);
+        this._writer.failed('keeping events', error, database);
       }
     }
   }
@@ -353,71 +334,15 @@ export class IdbStore implements CourseStore {
   /** Writes events in a transaction that needs nothing more of this page. */
   private _writeNow(
     database: Database,
-    entries: readonly Entry<Place>[],
-    waits: readonly Pending[]
+    entries: readonly Entry<Place>[]
   ): void {
+    const failed = (error: unknown): void =>
+      this._writer.failed('keeping events', error, database);
     try {
-      const tx = write(database, ['events', 'piles', 'sessions']);
-      this._put(tx, entries);
-      for (const pending of waits) {
-        const text = JSON.stringify(pending.event);
-        pending.draft ??= this._keyOf(pending, bytesOf(text));
-        tx.store('events').put(text, pending.draft);
-      }
+      const tx = this._writer.begin(database);
+      this._writer.put(tx, entries);
       tx.commit();
-      tx.done.then(
-        () => markSaved(entries),
-        (error: unknown) => this._failed('keeping events', error, database)
-      );
-    } catch (error) {
-      this._failed('keeping events', error, database);
-    }
-  }
-
-  private _put(tx: Writing, entries: readonly Entry<Place>[]): void {
-    const { dest, tabs } = this._options;
-    const events = tx.store('events');
-    for (const { event, place } of entries) {
-      events.put(JSON.stringify(event), place.key);
-      if (place.draft) {
-        events.delete(place.draft);
-      }
-    }
-    if (!this._hasPile) {
-      tx.store('piles').put({ tab: tabs.id }, [dest, this._pile]);
-      this._hasPile = true;
-    }
-    this._putTallies(tx);
-  }
-
-  private _putTallies(tx: Writing): void {
-    const { dest, tabs } = this._options;
-    const at = Date.now();
-    for (const [sess, tally] of this._tallies.takeChanged()) {
-      tx.store('sessions').put({ ...tally, at }, [dest, sess, tabs.id]);
-    }
-  }
-
-  /** Erases what was taken out of the queue, now or as soon as it can be done. */
-  private _erase(gone: readonly Entry<Place>[]): void {
-    for (const { place } of gone) {
-      this._toErase.push(place.key, ...(place.draft ? [place.draft] : []));
-    }
-    const { now } = this._options.connection;
-    if (!now || this._toErase.length === 0) {
-      return;
-    }
-    const keys = this._toErase.splice(0);
-    const failed = (error: unknown): void => {
-      this._toErase.push(...keys);
-      this._failed('erasing events', error, now);
-    };
-    try {
-      const tx = write(now, ['events', 'sessions']);
-      keys.forEach(key => tx.store('events').delete(key));
-      this._putTallies(tx);
-      tx.commit();
-      this._erased = Promise.all([this._erased, tx.done.catch(failed)]);
+      tx.done.then(() => this._markSaved(entries), failed);
     } catch (error) {
       failed(error);
     }
@@ -426,52 +351,39 @@ export class IdbStore implements CourseStore {
   /** Writes what is in memory alone. */
   private async _save(): Promise<void> {
     const { connection, tabs } = this._options;
-    if (!this._unsaved && this._toErase.length === 0) {
-      return;
-    }
     const database = await connection.open();
-    await tabs.join();
-    this._erase([]);
-    if (!database) {
+    await this._writer.flushed();
+    if (!this._unsaved || !database) {
       return;
     }
+    await tabs.join();
     this._unsaved = false;
-    const unsaved = [...this._queue.entries()].filter(
-      ({ place }) => !place.saved
-    );
+    const unsaved = this._unsavedEntries();
     try {
       while (unsaved.length > 0) {
         // What was delivered meanwhile must not be written again.
         const entries = unsaved
           .splice(0, GROUP)
           .filter(({ event }) => this._queue.has(event.uuid));
-        const tx = write(database, ['events', 'piles', 'sessions']);
-        this._put(tx, entries);
+        const tx = this._writer.begin(database);
+        // Numbers may be given until it is this transaction's turn.
+        await tx.read(tx.store('piles').count());
+        this._writer.put(tx, entries);
         tx.commit();
         await tx.done;
-        markSaved(entries);
+        this._markSaved(entries);
       }
     } catch (error) {
-      this._failed('keeping events', error, database);
+      this._writer.failed('keeping events', error, database);
     }
   }
 
-  private _failed(what: string, error: unknown, database: Database): void {
-    const { connection } = this._options;
-    if (connection.now === database) {
-      noteFault(what, error);
+  /** Lets the other tabs know which numbers are given. */
+  private _tell(entries: readonly Entry<Place>[]): void {
+    for (const sess of new Set(entries.map(entry => entry.sess))) {
+      const { made } = this.countsOf(sess);
+      this._channel?.tell(this._options.tabs.id, sess, made);
     }
-    this._notKept();
-    if (error instanceof DOMException && error.name === 'InvalidStateError') {
-      connection.lose(database);
-    }
-  }
-
-  /** Something was not written that should have been. */
-  private _notKept(): void {
-    this._unsaved = true;
-    this._hasPile = false;
-    this._tallies.changedAll();
   }
 
   /** Takes pending events back from the transaction that is about to number them. */
@@ -493,7 +405,7 @@ export class IdbStore implements CourseStore {
     }
   }
 
-  private _number({ event, pile, order, draft }: Pending): Entry<Place> {
+  private _number({ event, pile, order }: Pending): Entry<Place> {
     const sess = sessionOf(event);
     const numbered = withNumber(event, () => this._tallies.next(sess));
     const bytes = bytesOf(JSON.stringify(numbered));
@@ -503,12 +415,8 @@ export class IdbStore implements CourseStore {
       sess,
       rank: rankOf(numbered),
       bytes,
-      place: { key, draft, saved: false }
+      place: { key, saved: false }
     };
-  }
-
-  private _keyOf({ pile, order }: Pending, bytes: number): EventKey {
-    return [this._options.dest, pile, order, bytes];
   }
 
   private _enqueue(entries: readonly Entry<Place>[]): void {
@@ -520,38 +428,71 @@ export class IdbStore implements CourseStore {
   }
 
   private _adopt(rows: readonly KeptEvent[]): void {
-    const gone: Entry<Place>[] = [];
+    const gone: Place[] = [];
     for (const { key, text } of rows) {
       const event = readEvent(text);
-      const [, pile, order, bytes] = key;
-      const sess = event ? sessionOf(event) : '';
-      const isNumbered = typeof event?.properties['seq'] === 'number';
-      const entry = {
-        event: event as QueuedEvent,
-        sess,
-        rank: event ? rankOf(event) : 0,
-        bytes,
-        place: { key, draft: null, saved: true }
-      };
-      if (!event || this._isKnown(event.uuid)) {
-        gone.push(entry);
-      } else if (order <= this._forget.upTo && !this._forget.keep?.(event)) {
-        gone.push(entry);
-        this._forget.count += 1;
-        if (isNumbered) {
-          this._tallies.settle(sess, 'dropped');
+      const place: Place = { key, saved: true };
+      if (!event) {
+        gone.push(place);
+      } else if (this._isKnown(event.uuid)) {
+        const known = this._queue.get(event.uuid)?.place.key ?? key;
+        if (known.join() !== key.join()) {
+          gone.push(place); // Another tab had it too.
         }
-      } else if (isNumbered) {
-        this._queue.add(entry);
+      } else if (this._isForgotten(event, key[2])) {
+        gone.push(place);
       } else {
-        this._pending.push({ event, pile, order, draft: key });
-        this._unnumbered.add(event.uuid);
+        const [, , , bytes] = key;
+        const sess = sessionOf(event);
+        this._queue.add({ event, sess, rank: rankOf(event), bytes, place });
       }
     }
-    this._erase(gone);
+    this._writer.erase(gone);
     this._makeRoom();
-    void this._writeAll();
     this._listener?.changed();
+  }
+
+  /** Events that a page wrote down in its last moment, and that may be nowhere else. */
+  private async _inherit(events: Left['events']): Promise<void> {
+    const entries: Entry<Place>[] = [];
+    for (const [order, text] of events) {
+      const event = readEvent(text);
+      if (event && !this._isKnown(event.uuid)) {
+        this._tallies.claim(sessionOf(event), numberOf(event));
+        if (!this._isForgotten(event, order)) {
+          const { pile } = this._writer;
+          entries.push(this._number({ event, pile, order: this._nextOrder() }));
+        }
+      }
+    }
+    this._enqueue(entries);
+    this._unsaved ||= entries.length > 0;
+    this._listener?.changed();
+    await this._save();
+  }
+
+  /** Whether `clear` was meant for this event too. */
+  private _isForgotten(event: UnnumberedEvent, order: number): boolean {
+    if (order > this._forget.upTo || this._forget.keep?.(event)) {
+      return false;
+    }
+    this._forget.count += 1;
+    this._tallies.settle(sessionOf(event), 'dropped');
+    return true;
+  }
+
+  /** Events of a pile that wait here. */
+  private _known(pile: string): number {
+    let count = 0;
+    for (const { place } of this._queue.entries()) {
+      count += place.key[1] === pile ? 1 : 0;
+    }
+    const here = (one: Pending): boolean => one.pile === pile;
+    return (
+      count +
+      this._pending.filter(here).length +
+      (this._group?.pending.filter(here).length ?? 0)
+    );
   }
 
   private _dropOld(): void {
@@ -569,7 +510,7 @@ export class IdbStore implements CourseStore {
   }
 
   private _makeRoom(): void {
-    const gone: Entry<Place>[] = [];
+    const gone: Place[] = [];
     const { events, bytes } = this._elsewhere;
     while (
       this._queue.size > 0 &&
@@ -578,12 +519,29 @@ export class IdbStore implements CourseStore {
     ) {
       const least = this._queue.takeLeast()!;
       this._tallies.settle(least.sess, 'dropped');
-      gone.push(least);
+      gone.push(least.place);
     }
     if (gone.length > 0) {
-      this._erase(gone);
+      this._writer.erase(gone);
       this._listener?.dropped(gone.length, 'too many events are waiting');
     }
+  }
+
+  private _markSaved(entries: readonly Entry<Place>[]): void {
+    entries.forEach(({ place }) => (place.saved = true));
+    this._unsay();
+  }
+
+  /** Takes back the farewell of a page that lives on, once it is not needed. */
+  private _unsay(): void {
+    const { tabs } = this._options;
+    if (this._farewells.isWritten && this._unsavedEntries().length === 0) {
+      this._farewells.erase(tabs.id);
+    }
+  }
+
+  private _unsavedEntries(): Entry<Place>[] {
+    return [...this._queue.entries()].filter(({ place }) => !place.saved);
   }
 
   private _isKnown(uuid: string): boolean {
@@ -601,9 +559,8 @@ export class IdbStore implements CourseStore {
   private _listener: StoreListener | null = null;
   private _channel: NumbersChannel | null;
   private _adoption: Adoption;
-  private _pile: string;
-  /** The pile is in the database. */
-  private _hasPile = false;
+  private _farewells: Farewells;
+  private _writer: Writer;
   private _order = 0;
   private _queue = new Queue<Place>();
   private _tallies = new Tallies();
@@ -611,13 +568,8 @@ export class IdbStore implements CourseStore {
   /** Ids of what is pending, also in a transaction. */
   private _unnumbered = new Set<string>();
   private _group: Group | null = null;
-  /** The numbers given before this page are known. */
-  private _knowsNumbers = false;
-  /** Sessions that other tabs number too. */
-  private _shared = new Set<string>();
   /** Something is in memory alone. */
   private _unsaved = false;
-  private _toErase: EventKey[] = [];
   private _elsewhere = { events: 0, bytes: 0 };
   /** What is adopted is forgotten up to that order. */
   private _forget: Forgetting = { upTo: 0, keep: undefined, count: 0 };
@@ -625,7 +577,6 @@ export class IdbStore implements CourseStore {
   /** The first look at what was left behind. */
   private _first: Promise<void>;
   private _writes: Promise<void> | null = null;
-  private _erased: Promise<unknown> = Promise.resolve();
 }
 
 interface Forgetting {
@@ -634,11 +585,9 @@ interface Forgetting {
   count: number;
 }
 
-function markSaved(entries: readonly Entry<Place>[]): void {
-  for (const { place } of entries) {
-    place.saved = true;
-    place.draft = null;
-  }
+function numberOf(event: UnnumberedEvent): number {
+  const { seq } = event.properties;
+  return typeof seq === 'number' ? seq : 0;
 }
 
 /** Whether an event can be written down at all; another extension may put anything into it. */

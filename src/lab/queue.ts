@@ -28,6 +28,10 @@ export class Queue<Place = unknown> {
     return this._entries.has(uuid);
   }
 
+  get(uuid: string): Entry<Place> | undefined {
+    return this._entries.get(uuid);
+  }
+
   /** Adds an entry at the end; false if its id is there already. */
   add(entry: Entry<Place>): boolean {
     const { uuid } = entry.event;

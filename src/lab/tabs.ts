@@ -45,7 +45,7 @@ export class LockTabs implements Tabs {
       this._locks
         .request(lockName(this.id), () => {
           resolve();
-          return new Promise<void>(release => (this._release = release));
+          return this._disposed;
         })
         .catch((error: unknown) => {
           noteFault('joining the other tabs', error);
@@ -77,12 +77,13 @@ export class LockTabs implements Tabs {
   }
 
   dispose(): void {
-    this._release();
+    this._dispose();
   }
 
   private _locks: LockManager;
   private _joined: Promise<void> | null = null;
-  private _release: () => void = () => {};
+  private _dispose: () => void = () => {};
+  private _disposed = new Promise<void>(resolve => (this._dispose = resolve));
 }
 
 /** How often a tab gives a sign of life, in milliseconds. */
@@ -144,6 +145,7 @@ export class HeartbeatTabs implements Tabs {
 
   dispose(): void {
     if (this._joined === null) {
+      this._joined = Promise.resolve();
       return;
     }
     clearInterval(this._timer);

@@ -1,12 +1,16 @@
 /** Numbers and fates of the events of each session: this tab's part, and what other tabs told of theirs. */
 import type { Counts } from './made.js';
 
-/** One tab's part of a session. */
-export interface Tally {
-  /** Largest number given; 0 before the first. */
-  last: number;
+/** What became of the events of one tab's part of a session. */
+export interface Fates {
   delivered: number;
   dropped: number;
+}
+
+/** One tab's part of a session. */
+interface Part extends Fates {
+  /** Largest number given; 0 before the first. */
+  last: number;
 }
 
 /** The sessions of one destination. A number is taken once, whoever gave it. */
@@ -23,29 +27,34 @@ export class Tallies {
   /** The next number of session `sess`, as far as numbers are known here. */
   next(sess: string): number {
     const { last } = this._sum(sess);
-    const own = this._own(sess);
+    const own = this._part(sess, OWN);
     own.last = last + 1;
+    this._numbered.add(sess);
     return own.last;
   }
 
   /** An event of `sess` was delivered, or given up. */
   settle(sess: string, fate: 'delivered' | 'dropped'): void {
-    this._own(sess)[fate] += 1;
-  }
-
-  /** What another tab wrote of its part of `sess`. */
-  setOther(sess: string, tab: string, { last, ...rest }: Tally): void {
-    const parts = this._partsOf(sess);
-    parts.set(tab, {
-      ...rest,
-      last: Math.max(last, parts.get(tab)?.last ?? 0)
-    });
+    this._part(sess, OWN)[fate] += 1;
+    this._settled.add(sess);
   }
 
   /** Another tab has given numbers of `sess` up to `last`. */
   raise(sess: string, tab: string, last: number): void {
-    const { delivered, dropped } = this._partsOf(sess).get(tab) ?? NOTHING;
-    this.setOther(sess, tab, { last, delivered, dropped });
+    const part = this._part(sess, tab);
+    part.last = Math.max(part.last, last);
+  }
+
+  /** Whatever the database says, `last` has been given in `sess`. */
+  claim(sess: string, last: number): void {
+    const own = this._part(sess, OWN);
+    own.last = Math.max(own.last, last);
+    this._numbered.add(sess);
+  }
+
+  /** What another tab told of the fates of its part of `sess`. */
+  setFates(sess: string, tab: string, { delivered, dropped }: Fates): void {
+    Object.assign(this._part(sess, tab), { delivered, dropped });
   }
 
   /** What became of the events of `sess`. */
@@ -54,21 +63,25 @@ export class Tallies {
     return { made: last, delivered, dropped };
   }
 
-  /** This tab's parts that changed since they were asked for last. */
-  takeChanged(): [sess: string, part: Tally][] {
-    const changed = [...this._changed].map(sess => [
-      sess,
-      { ...this._partsOf(sess).get(OWN)! }
-    ]);
-    this._changed.clear();
-    return changed as [string, Tally][];
+  /** Largest numbers of this tab's that changed since they were asked for last. */
+  takeNumbers(): [sess: string, last: number][] {
+    return take(this._numbered).map(sess => [sess, this._part(sess, OWN).last]);
+  }
+
+  /** Fates of this tab's that changed since they were asked for last. */
+  takeFates(): [sess: string, fates: Fates][] {
+    return take(this._settled).map(sess => {
+      const { delivered, dropped } = this._part(sess, OWN);
+      return [sess, { delivered, dropped }];
+    });
   }
 
   /** What was asked for was not kept: all of it has to be asked for again. */
   changedAll(): void {
     for (const [sess, parts] of this._parts) {
       if (parts.has(OWN)) {
-        this._changed.add(sess);
+        this._numbered.add(sess);
+        this._settled.add(sess);
       }
     }
   }
@@ -82,28 +95,23 @@ export class Tallies {
         parts.set(tab, own);
       }
     }
-    this._changed.clear();
+    this._numbered.clear();
+    this._settled.clear();
   }
 
-  private _own(sess: string): Tally {
-    const parts = this._partsOf(sess);
-    let own = parts.get(OWN);
-    if (!own) {
-      parts.set(OWN, (own = { ...NOTHING }));
-    }
-    this._changed.add(sess);
-    return own;
-  }
-
-  private _partsOf(sess: string): Map<string, Tally> {
+  private _part(sess: string, tab: string): Part {
     let parts = this._parts.get(sess);
     if (!parts) {
       this._parts.set(sess, (parts = new Map()));
     }
-    return parts;
+    let part = parts.get(tab);
+    if (!part) {
+      parts.set(tab, (part = { ...NOTHING }));
+    }
+    return part;
   }
 
-  private _sum(sess: string): Tally {
+  private _sum(sess: string): Part {
     const sum = { ...NOTHING };
     for (const part of this._parts.get(sess)?.values() ?? []) {
       sum.last = Math.max(sum.last, part.last);
@@ -114,9 +122,17 @@ export class Tallies {
   }
 
   /** By session, then by tab. */
-  private _parts = new Map<string, Map<string, Tally>>();
-  private _changed = new Set<string>();
+  private _parts = new Map<string, Map<string, Part>>();
+  private _numbered = new Set<string>();
+  private _settled = new Set<string>();
+}
+
+/** Empties `set`. */
+function take(set: Set<string>): string[] {
+  const taken = [...set];
+  set.clear();
+  return taken;
 }
 
 const OWN = '';
-const NOTHING: Readonly<Tally> = { last: 0, delivered: 0, dropped: 0 };
+const NOTHING: Readonly<Part> = { last: 0, delivered: 0, dropped: 0 };

@@ -1,5 +1,4 @@
 /** The page of the outbox's tests: the real modules, and handles for the tests to pull. */
-import fc from 'fast-check';
 import { Connection } from '../../../src/lab/database.js';
 import { faultCounts } from '../../../src/lab/guard.js';
 import { IdbStore } from '../../../src/lab/idbStore.js';
@@ -13,6 +12,7 @@ import {
   type StoreLimits
 } from '../../../src/lab/store.js';
 import { HeartbeatTabs, LockTabs, type Tabs } from '../../../src/lab/tabs.js';
+import { checkInterleavings } from './interleaving.js';
 
 async function send(
   batch: readonly QueuedEvent[],
@@ -88,7 +88,7 @@ function event(uuid: string, sess = 's', name = 'cell', padding = 0) {
 }
 
 /** A tab within this page: dead as soon as `end` is called, whatever it was doing. */
-class OwnTab {
+export class OwnTab {
   constructor(
     database: string,
     {
@@ -126,8 +126,25 @@ class OwnTab {
   readonly store: IdbStore;
 }
 
+/** Timers of a minute, which the tests do not wait for. */
+const minutely: (() => void)[] = [];
+const { setInterval: interval } = globalThis;
+globalThis.setInterval = ((action: () => void, ms: number) => {
+  if (ms === 60_000) {
+    minutely.push(action);
+  }
+  return interval(action, ms);
+}) as typeof setInterval;
+
 const bench = {
-  fc,
+  /** '' where everything holds. */
+  checkInterleavings: (runs: number) =>
+    checkInterleavings(database => new OwnTab(database), event, runs),
+  /** A minute has passed. */
+  care: async () => {
+    minutely.forEach(action => action());
+    await new Promise(resolve => setTimeout(resolve, 200));
+  },
   Connection,
   IdbStore,
   LockTabs,

@@ -58,7 +58,7 @@ export class Receiver {
     response: ServerResponse
   ): Promise<void> {
     if (request.method !== 'POST') {
-      response.setHeader('Content-Type', 'text/html');
+      response.setHeader('Content-Type', 'text/html; charset=utf-8');
       response.end(
         request.url?.endsWith('.js')
           ? this._script
