@@ -111,6 +111,7 @@ class Courier:
         office = self._office
         office.takes_over, more = False, True
         while more:
+            written = office.spool.generation
             events, more = office.spool.take_over()
             entries = [left_behind(event) for event in events]
             with office.changed:
@@ -120,6 +121,10 @@ class Courier:
                 others = [e.uuid for e in entries if not office.gate.collects(e.name)]
                 office.outbox.take_over(collected)
                 office.outbox.struck += others
+                if office.spool.generation != written:  # our file was begun anew meanwhile
+                    for entry in collected:
+                        entry.kept = False
+                    office.outbox.write_down_again(rest=True)
                 office.wake()
 
     def _send(self, batch: list[Entry], generation: int) -> None:

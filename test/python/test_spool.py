@@ -274,6 +274,27 @@ def test_what_was_left_behind_is_sent_first_and_to_pages_told():
     assert len({e["uuid"] for e in events}) == 251
 
 
+def test_what_is_taken_over_while_our_file_is_begun_anew_stays_on_the_disk(relay, monkeypatch):
+    left_behind("one", "two", host=relay.url)
+    relay.plan = [503] * 1000
+    sender = quick(relay, keep=0.0)
+    office = sender._office
+    take_over = office.spool.take_over
+
+    def taken_over():
+        taken = take_over()
+        if taken[1]:
+            office.rewrite()  # as when the student lowers the level just now
+        return taken
+
+    monkeypatch.setattr(office.spool, "take_over", taken_over)
+    sender.begin(agreed=False)
+    wait(lambda: sender.status()["on_disk"] == 2)
+    assert {json.loads(text)["uuid"] for text in files()[0].read_text().splitlines()} == {
+        *("one", "two")
+    }
+
+
 def test_what_the_course_no_longer_collects_is_not_taken_along(relay):
     left_behind("one", host=relay.url)
     path = files()[0]
