@@ -1,8 +1,10 @@
 /** Keeps the course, the student's decision and the queue in step, on this page and with the server. */
+import type { PrivacyLevel } from '../events/types.js';
 import {
   chosenLevel,
   consentAction,
   standingOf,
+  strictest,
   type Standing
 } from './consent.js';
 import {
@@ -81,6 +83,12 @@ export class Agreement {
     return this._record ?? null;
   }
 
+  /** The level that is offered: the course's, or a lower one that was chosen before. */
+  get offered(): PrivacyLevel {
+    const level = this._course?.settings.level ?? 'outcomes';
+    return strictest(level, chosenLevel(this._record) ?? level);
+  }
+
   /** The student, as JupyterHub or an earlier session knows them. */
   get student(): string | null {
     return this._course?.hubUser ?? this._student;
@@ -146,12 +154,8 @@ export class Agreement {
 
   /** The student pauses, or goes on. */
   async setPaused(paused: boolean): Promise<void> {
-    const level = this._course?.settings.level ?? 'outcomes';
-    await this._change({
-      decision: 'agreed',
-      level: chosenLevel(this._record) ?? level,
-      paused
-    });
+    const level = this.offered;
+    await this._change({ decision: 'agreed', level, paused });
   }
 
   /** The student decided in a cell; the kernel package tells the course of it. */

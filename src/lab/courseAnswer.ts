@@ -62,29 +62,8 @@ export type ConsentAnswer =
   | Off
   | Retry;
 
-/** PostHog itself knows no courses: as little as possible is sent there. */
-const NO_SETTINGS: CourseSettings = {
-  course: '',
-  title: '',
-  version: 0,
-  level: 'outcomes',
-  consent: 'notice',
-  identity: 'names',
-  events: [...DEFAULT_EVENTS],
-  notice: {
-    version: 1,
-    receiver: '',
-    retention_days: null,
-    contact: null,
-    text: null
-  }
-};
-
 /** From the least to the most. */
 export const LEVELS: readonly PrivacyLevel[] = ['outcomes', 'code', 'full'];
-
-/** How a relay refuses a key; PostHog has no such codes. */
-const RELAY_CODES = new Set(['missing_key', 'unknown_key', 'revoked_key']);
 
 /** Reads the answer to the question for the course's settings. */
 export function readCourseAnswer(answer: Answer): CourseAnswer {
@@ -95,35 +74,28 @@ export function readCourseAnswer(answer: Answer): CourseAnswer {
   if (off !== null) {
     return { kind: 'off', reason: off };
   }
+  if (answer.status !== 200) {
+    // Also 401: a relay that does not know the key now may know it later.
+    return later(answer);
+  }
   const body = bag(answer.body);
-  if (answer.status === 401 && RELAY_CODES.has(text(body['code']) ?? '')) {
-    // A relay that does not know the key now may know it later, and the course may ask for consent.
-    return later(answer);
-  }
-  const isPostHog = answer.status === 401 || answer.status === 404;
-  if (answer.status !== 200 && !isPostHog) {
-    return later(answer);
-  }
   const policy = bag(body['policy']);
   return {
     kind: 'course',
     course: {
-      settings: isPostHog ? NO_SETTINGS : readSettings(body),
+      settings: readSettings(body),
       policy: {
         mandatory: policy['mandatory'] === true,
         record: policy['record'] === 'all' ? 'all' : 'marked'
       },
       hubUser: text(body['hub_user'])
     },
-    etag: isPostHog ? null : (answer.etag ?? null)
+    etag: answer.etag ?? null
   };
 }
 
 /** Reads what the server keeps of the student's decision. */
 export function readConsentAnswer(answer: Answer): ConsentAnswer {
-  if (answer.status === 404 && answer.body === null) {
-    return { kind: 'consent', student: null, record: null };
-  }
   const off = nobodyCollects(answer);
   if (off !== null) {
     return { kind: 'off', reason: off };

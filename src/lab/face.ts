@@ -9,11 +9,8 @@ import { Signal } from '@lumino/signaling';
 import { NoticeBar } from './banner.js';
 import { barOf, type BarAction } from './barText.js';
 import { COMMANDS } from './commands.js';
-import { chosenLevel, strictest } from './consent.js';
-import { courseName } from './courseAnswer.js';
+import type { Desk } from './desk.js';
 import { guarded } from './guard.js';
-import type { TelemetryPanel } from './panel.js';
-import type { PanelFacts, PanelHost } from './panelView.js';
 import type { Recorder } from './recorder.js';
 import { StatusItem } from './status.js';
 
@@ -26,9 +23,6 @@ export interface FaceOptions {
   palette: ICommandPalette | null;
   trans: TranslationBundle;
 }
-
-/** Events that the panel lists at most. */
-const MAX_LISTED = 2000;
 
 /** The face of one page's recorder. */
 export class Face implements IDisposable {
@@ -54,7 +48,7 @@ export class Face implements IDisposable {
   dispose(): void {
     this._options.recorder.changed.disconnect(this._refresh, this);
     this._bars.forEach(bar => bar.dispose());
-    this._panel?.dispose();
+    this._desk?.dispose();
     this._status.dispose();
     this._parts.dispose();
   }
@@ -69,7 +63,7 @@ export class Face implements IDisposable {
     const commands = {
       [COMMANDS.panel]: {
         label: trans.__('What Has Been Sent About Me'),
-        execute: () => this._openPanel()
+        execute: async () => (await this._openDesk()).openPanel()
       },
       [COMMANDS.pause]: {
         label: () =>
@@ -205,7 +199,9 @@ export class Face implements IDisposable {
   private async _act(action: BarAction, panel: NotebookPanel): Promise<void> {
     switch (action) {
       case 'agree':
-        await (this._needsName(panel) ? this._read(panel) : this._agree());
+        await (this._options.recorder.needsName(panel)
+          ? this._read(panel)
+          : this._agree());
         break;
       case 'decline':
         await this._decline();
@@ -222,124 +218,22 @@ export class Face implements IDisposable {
   /** Agrees to what the course asks, but to no more than before. */
   private async _agree(): Promise<void> {
     const { agreement } = this._options.recorder;
-    await agreement.decide('agreed', this._level());
+    await agreement.decide('agreed', agreement.offered);
   }
 
   private async _decline(): Promise<void> {
-    await this._options.recorder.agreement.decide('declined', this._level());
+    const { agreement } = this._options.recorder;
+    await agreement.decide('declined', agreement.offered);
   }
 
   private async _read(panel: NotebookPanel | null): Promise<void> {
-    const { recorder, trans } = this._options;
-    const { agreement } = recorder;
-    const { course, standing } = agreement;
-    if (course === null || agreement.off !== null) {
-      return;
-    }
-    const { askConsent } = await import('./consentDialog.js');
-    const answer = await askConsent(
-      {
-        course,
-        state: standing.state,
-        level: this._level(),
-        mayStop: standing.mayStop,
-        needsName: this._needsName(panel ?? this._options.tracker.currentWidget)
-      },
-      trans
-    );
-    if (answer?.decision === 'agreed') {
-      await agreement.decide('agreed', answer.level, answer.student);
-    } else if (answer?.decision === 'declined') {
-      await this._decline();
-    }
+    await (await this._openDesk()).read(panel);
   }
 
-  /** Level that is offered: the course's, or a lower one that was chosen before. */
-  private _level(): ReturnType<typeof strictest> {
-    const { course, record } = this._options.recorder.agreement;
-    const level = course?.settings.level ?? 'outcomes';
-    return strictest(level, chosenLevel(record) ?? level);
-  }
-
-  /** Nobody knows the student, and no kernel package will ask in this notebook. */
-  private _needsName(panel: NotebookPanel | null): boolean {
-    const { agreement, notebooks } = this._options.recorder;
-    const found = notebooks.followed.find(one => one.panel === panel);
-    return (
-      agreement.student === null &&
-      found !== undefined &&
-      found.session === null &&
-      !found.hasSetup
-    );
-  }
-
-  private async _openPanel(): Promise<void> {
-    const { app, trans } = this._options;
-    if (!this._panel || this._panel.isDisposed) {
-      const { TelemetryPanel } = await import('./panel.js');
-      this._panel = new TelemetryPanel(this._panelHost(), trans);
-    }
-    if (!this._panel.isAttached) {
-      app.shell.add(this._panel, 'right');
-    }
-    app.shell.activateById(this._panel.id);
-  }
-
-  private _panelHost(): PanelHost {
-    const { recorder } = this._options;
-    const { agreement, notebooks, outbox } = recorder;
-    return {
-      facts: (): PanelFacts => ({
-        standing: agreement.standing,
-        course: agreement.course,
-        record: agreement.record,
-        student: notebooks.currentSession?.student ?? agreement.student,
-        off: agreement.off,
-        outbox: outbox.state,
-        trouble: agreement.trouble
-      }),
-      events: async () => ({
-        waiting: await outbox.waiting(MAX_LISTED),
-        sent: await outbox.journal.list(MAX_LISTED)
-      }),
-      changed: recorder.changed,
-      setPaused: paused =>
-        guarded('pausing', () => agreement.setPaused(paused)),
-      decide: () => guarded('the notice', () => this._read(null)),
-      withdraw: () => guarded('withdrawing', () => this._decline()),
-      forget: () => this._forget()
-    };
-  }
-
-  private async _forget(): Promise<string> {
-    const { recorder, trans } = this._options;
-    const { agreement, outbox } = recorder;
-    const { Dialog, showDialog } = await import('@jupyterlab/apputils');
-    const course = agreement.course;
-    const { button } = await showDialog({
-      title: trans.__('Delete what is kept here?'),
-      body: trans.__(
-        'The list of your events, what waits to be sent, your name and your decisions are deleted from this browser and this Jupyter server. What has arrived at %1 stays there: ask %2 to delete it.',
-        course ? courseName(course, trans) : trans.__('the course'),
-        course?.settings.notice.contact || trans.__('your instructors')
-      ),
-      buttons: [
-        Dialog.cancelButton({ label: trans.__('Cancel') }),
-        Dialog.warnButton({ label: trans.__('Delete') })
-      ],
-      defaultButton: 0
-    });
-    if (!button.accept) {
-      return '';
-    }
-    const answer = await agreement.forget();
-    await outbox.journal.clear();
-    return answer.kind === 'ok'
-      ? trans.__('Deleted.')
-      : trans.__(
-          'Deleted in this browser. The Jupyter server has not: %1',
-          answer.reason
-        );
+  private async _openDesk(): Promise<Desk> {
+    const { Desk } = await import('./desk.js');
+    const { app, recorder, trans } = this._options;
+    return (this._desk ??= new Desk(app, recorder, trans));
   }
 
   private _options: FaceOptions;
@@ -349,6 +243,6 @@ export class Face implements IDisposable {
   private _status: StatusItem;
   private _bars = new Map<NotebookPanel, NoticeBar>();
   private _dismissed = new Set<NotebookPanel>();
-  private _panel: TelemetryPanel | null = null;
+  private _desk: Desk | null = null;
   private _state: string | null = null;
 }

@@ -98,7 +98,7 @@ export class TelemetryPanel extends Widget {
       ),
       this._empty,
       this._list,
-      this._more,
+      element('div', { class: 'jp-ipynbTelemetry-buttons' }, this._more),
       element('h3', {}, trans.__('Delete')),
       this._deletion,
       element(

@@ -1,5 +1,9 @@
 /** Puts the parts together for one page: notebooks → reporter → outbox → Jupyter server. */
-import { NotebookActions, type INotebookTracker } from '@jupyterlab/notebook';
+import {
+  NotebookActions,
+  type INotebookTracker,
+  type NotebookPanel
+} from '@jupyterlab/notebook';
 import type { ServerConnection } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
@@ -29,6 +33,7 @@ export interface RecorderOptions {
 export class Recorder implements IDisposable {
   constructor(options: RecorderOptions) {
     const { serverSettings, tracker } = options;
+    this._tracker = tracker;
     this.outbox = new Outbox({
       store: openStore(serverSettings.baseUrl),
       send: (batch, keepalive, signal) =>
@@ -103,6 +108,18 @@ export class Recorder implements IDisposable {
   /** Events that are not safe at the relay yet. */
   get waiting(): number {
     return this.outbox.state.waiting + this._reporter.held;
+  }
+
+  /** Whether nobody knows the student, and no kernel package will ask in that notebook. */
+  needsName(panel: NotebookPanel | null): boolean {
+    const wanted = panel ?? this._tracker.currentWidget;
+    const found = this.notebooks.followed.find(one => one.panel === wanted);
+    return (
+      this.agreement.student === null &&
+      found !== undefined &&
+      found.session === null &&
+      !found.hasSetup
+    );
   }
 
   get isDisposed(): boolean {
@@ -212,6 +229,7 @@ export class Recorder implements IDisposable {
     guarded('sending', () => this.outbox.flush());
   };
 
+  private _tracker: INotebookTracker;
   private _reporter: Reporter;
   private _others: BroadcastChannel | null;
   private _changed = new Signal<this, void>(this);
