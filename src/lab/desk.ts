@@ -8,7 +8,8 @@ import { courseName } from './courseAnswer.js';
 import type { TelemetryPanel } from './panel.js';
 import type { PanelHost } from './panelView.js';
 import type { Recorder } from './recorder.js';
-import '../../style/desk.css';
+import { DESK_STYLE } from './deskStyle.js';
+import { addStyle } from './style.js';
 
 /** Events that the panel lists at most. */
 const MAX_LISTED = 2000;
@@ -23,6 +24,7 @@ export class Desk {
     this._app = app;
     this._recorder = recorder;
     this._trans = trans;
+    addStyle(DESK_STYLE);
   }
 
   /** Shows the notice, and does what the student answers; `panel` is the notebook it is about. */

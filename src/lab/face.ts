@@ -13,6 +13,7 @@ import type { Desk } from './desk.js';
 import { guarded } from './guard.js';
 import type { Recorder } from './recorder.js';
 import { StatusItem } from './status.js';
+import { addStyle, STYLE } from './style.js';
 
 /** What the face is put on. */
 export interface FaceOptions {
@@ -28,6 +29,7 @@ export interface FaceOptions {
 export class Face implements IDisposable {
   constructor(options: FaceOptions) {
     this._options = options;
+    addStyle(STYLE);
     this._addCommands();
     this._status = this._addStatus();
     options.recorder.changed.connect(this._refresh, this);

@@ -31,14 +31,13 @@ describe('a build', () => {
     expect(status()).toBe(before);
   });
 
-  it('exposes the plugins and their style', () => {
+  it('exposes the plugin', () => {
     expect(json('labextension/static/package.json')).toMatchObject({
       name: 'ipynb-telemetry',
       jupyterlab: {
         _build: {
           load: expect.stringMatching(/^static\/remoteEntry\..*\.js$/),
-          extension: './extension',
-          style: './style'
+          extension: './extension'
         }
       }
     });
