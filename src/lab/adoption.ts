@@ -9,8 +9,9 @@ import {
   type Pile,
   type SessionKey
 } from './database.js';
-import type { Farewells, Left } from './farewell.js';
+import type { Farewells } from './farewell.js';
 import { noteFault } from './guard.js';
+import type { Pending } from './numbering.js';
 import type { Tabs } from './tabs.js';
 
 /** What an adoption works with. */
@@ -22,7 +23,7 @@ export interface AdoptionOptions {
   /** These are this tab's to send from now on; it may have some of them already. */
   adopted: (rows: readonly KeptEvent[]) => void;
   /** So are these. Resolves when they are kept. */
-  inherited: (events: Left['events']) => Promise<void>;
+  inherited: (events: readonly Pending[]) => Promise<void>;
   /** Events of a pile that are known here. */
   known: (pile: string) => number;
 }

@@ -4,6 +4,8 @@
  * too slow for everything else, and lost if the browser is killed: each covers for the other.
  */
 import { noteFault } from './guard.js';
+import type { Pending } from './numbering.js';
+import { readEvent } from './store.js';
 
 /** Longest text of one farewell; `localStorage` holds a few million characters in all. */
 const MAX_CHARACTERS = 500_000;
@@ -11,8 +13,7 @@ const MAX_CHARACTERS = 500_000;
 /** What a tab left. */
 export interface Left {
   tab: string;
-  /** Orders of events, see `EventKey`, and the events as JSON. */
-  events: [order: number, text: string][];
+  events: Pending[];
 }
 
 /** The farewells of one destination. Nothing here throws. */
@@ -22,12 +23,14 @@ export class Farewells {
   }
 
   /** Writes down what is not sure to be in the database. */
-  write(tab: string, events: Left['events']): void {
+  write(tab: string, events: readonly Pending[]): void {
     let length = 0;
-    const kept = events.filter(([, text]) => {
-      length += text.length;
-      return length <= MAX_CHARACTERS;
-    });
+    const kept = events
+      .map(({ event, order }) => [order, JSON.stringify(event)] as const)
+      .filter(([, text]) => {
+        length += text.length;
+        return length <= MAX_CHARACTERS;
+      });
     this._try(storage => {
       storage.setItem(this._prefix + tab, JSON.stringify(kept));
       this._written = true;
@@ -72,14 +75,15 @@ export class Farewells {
   private _written = false;
 }
 
-function readEvents(text: string | null): Left['events'] {
-  const events: unknown = JSON.parse(text ?? '[]');
-  return Array.isArray(events)
-    ? events.filter(
-        (one): one is [number, string] =>
-          Array.isArray(one) &&
-          typeof one[0] === 'number' &&
-          typeof one[1] === 'string'
-      )
-    : [];
+function readEvents(text: string | null): Pending[] {
+  const rows: unknown = JSON.parse(text ?? '[]');
+  const events: Pending[] = [];
+  for (const row of Array.isArray(rows) ? (rows as unknown[]) : []) {
+    const [order, json] = Array.isArray(row) ? (row as unknown[]) : [];
+    const event = readEvent(json);
+    if (event && typeof order === 'number') {
+      events.push({ event, order });
+    }
+  }
+  return events;
 }

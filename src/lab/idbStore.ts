@@ -1,15 +1,18 @@
 /** A store that survives reloads, crashes and days offline: memory first, and a copy in IndexedDB. */
 import { Adoption, MAX_AGE_MS, type KeptEvent } from './adoption.js';
-import type { Connection, Database, EventKey, Writing } from './database.js';
-import { Farewells, type Left } from './farewell.js';
+import type { Connection, EventKey } from './database.js';
+import { Farewells } from './farewell.js';
 import { noteFault } from './guard.js';
 import { IdbJournal } from './idbJournal.js';
 import type { Counts } from './made.js';
+import { Numbering, type Pending } from './numbering.js';
 import { openChannel, type NumbersChannel } from './numbersChannel.js';
 import { Queue, type Entry } from './queue.js';
 import {
   bytesOf,
   LIMITS,
+  numberOf,
+  readEvent,
   sessionOf,
   withNumber,
   type Batch,
@@ -33,25 +36,8 @@ export interface IdbStoreOptions {
   limits?: StoreLimits;
 }
 
-/** Events numbered and written in one transaction. */
+/** Events written in one transaction when they were in memory alone. */
 const GROUP = 200;
-
-/** An event without a number, and where it belongs. */
-interface Pending {
-  event: UnnumberedEvent;
-  pile: string;
-  order: number;
-}
-
-/** Pending events that a transaction is about to number. */
-interface Group {
-  pending: Pending[];
-  tx: Writing | null;
-  /** Set as soon as they have numbers. */
-  entries: Entry<Place>[] | null;
-  /** They were handed on before the transaction was through. */
-  left: boolean;
-}
 
 /**
  * The events of one destination. This tab sends what it wrote and what it adopted from tabs
@@ -73,6 +59,7 @@ export class IdbStore implements CourseStore {
       connection,
       tabs,
       tallies: this._tallies,
+      onKept: () => this._renewFarewell(),
       onFailed: () => (this._unsaved = true)
     });
     this.journal = new IdbJournal(dest, connection, this._writer);
@@ -91,16 +78,24 @@ export class IdbStore implements CourseStore {
       inherited: events => this._inherit(events),
       known: pile => this._known(pile)
     });
-    this._started = this._start();
-    this._first = this._started.then(() => this._adoption.run());
+    const started = this._start().then(() => {
+      this._isStarted = true;
+    });
+    this._numbering = new Numbering({
+      connection,
+      tabs,
+      writer: this._writer,
+      started,
+      number: pending => this._number(pending),
+      numbered: entries => this._numbered(entries)
+    });
+    this._first = started.then(() => this._adoption.run());
   }
 
   readonly journal: IdbJournal;
 
   get size(): number {
-    const group = this._group;
-    const underway = group && !group.left ? group.pending.length : 0;
-    return this._queue.size + this._pending.length + underway;
+    return this._queue.size + this._numbering.size;
   }
 
   get dropped(): number {
@@ -114,15 +109,12 @@ export class IdbStore implements CourseStore {
   add(events: readonly UnnumberedEvent[]): void {
     for (const event of events) {
       if (!this._isKnown(event.uuid) && isStorable(event)) {
-        const order = this._nextOrder();
-        const { pile } = this._writer;
-        this._pending.push({ event, pile, order });
-        this._unnumbered.add(event.uuid);
+        this._numbering.add({ event, order: this._nextOrder() });
       }
     }
-    // Whoever finds what a page leaves as it hides must not take it for dead.
+    // Whoever finds what a page leaves as it ends must not take it for dead before.
     void this._options.tabs.join();
-    void this._writeAll();
+    void this._numbering.run();
     this._listener?.changed();
   }
 
@@ -135,22 +127,17 @@ export class IdbStore implements CourseStore {
   }
 
   hasten(): void {
-    this._leaveGroup();
-    const entries = this._pending.splice(0).map(one => this._number(one));
+    const pending = this._numbering.take();
+    const entries = this._isStarted
+      ? pending.splice(0).map(one => this._number(one))
+      : [];
     const { now } = this._options.connection;
     if (now && entries.length > 0) {
-      this._writeNow(now, entries);
+      this._writer.putNow(now, entries);
     }
-    this._enqueue(entries);
-    this._tell(entries);
-    const unsaved = this._unsavedEntries();
-    if (unsaved.length > 0) {
-      this._unsaved = true;
-      this._farewells.write(
-        this._options.tabs.id,
-        unsaved.map(({ event, place }) => [place.key[2], JSON.stringify(event)])
-      );
-    }
+    this._numbered(entries);
+    this._resume(pending);
+    this._sayFarewell();
   }
 
   remove(
@@ -166,7 +153,7 @@ export class IdbStore implements CourseStore {
       }
     }
     this._writer.erase(gone.map(({ place }) => place));
-    this._unsay();
+    this._renewFarewell();
     return gone.map(({ event }) => event);
   }
 
@@ -176,27 +163,26 @@ export class IdbStore implements CourseStore {
 
   async waiting(max: number): Promise<QueuedEvent[]> {
     await this._first;
-    await this._writeAll();
+    await this._numbering.run();
     return this._queue.next(max, Infinity).events;
   }
 
   async clear(keep?: (event: QueuedEvent) => boolean): Promise<number> {
-    // Numbers first: what is forgotten stays accounted for.
-    this._leaveGroup();
-    this._enqueue(this._pending.splice(0).map(one => this._number(one)));
+    const pending = this._numbering.take();
+    const kept = pending.filter(({ event }) => keep?.(event));
     const gone = [...this._queue.entries()]
       .map(({ event }) => event)
       .filter(event => !keep?.(event));
-    const forget = { upTo: this._nextOrder(), keep, count: gone.length };
+    const count = gone.length + pending.length - kept.length;
+    const forget = { upTo: this._nextOrder(), keep, count };
     this._forget = forget;
     this.remove(
       gone.map(event => event.uuid),
       'dropped'
     );
-    this._unsaved = true; // What was kept may have its number only in memory.
+    this._resume(kept);
     this._listener?.changed();
     await this._adoption.run();
-    await this._save();
     await this._writer.flushed();
     return forget.count;
   }
@@ -213,27 +199,24 @@ export class IdbStore implements CourseStore {
 
   /** Others may have sent what was this tab's: it goes on with what comes from now on. */
   reborn(former: string): void {
-    this._leaveGroup();
+    const pending = this._numbering.take();
     this._writer.reborn();
-    const { pile } = this._writer;
     for (const { event, place } of [...this._queue.entries()]) {
       if (place.saved) {
         this._queue.take(event.uuid);
       } else {
-        place.key[1] = pile;
+        place.key[1] = this._writer.pile;
       }
-    }
-    for (const pending of this._pending) {
-      pending.pile = pile;
     }
     this._tallies.handOver(former);
     this._farewells.erase(former);
+    this._resume(pending);
     void this.care();
   }
 
   /** To be called now and then: mends what failed, looks for what tabs left behind, and clears away. */
   async care(): Promise<void> {
-    await this._started;
+    await this._first;
     await this._start();
     await this._save();
     await this._adoption.run();
@@ -250,101 +233,21 @@ export class IdbStore implements CourseStore {
 
   /** Learns what other tabs and earlier pages wrote of sessions. */
   private async _start(): Promise<void> {
-    const database = await this._options.connection.open();
-    try {
-      for (const { tab, events } of this._farewells.read()) {
-        for (const [, text] of events) {
-          const event = readEvent(text);
-          if (event && tab !== this._options.tabs.id) {
-            this._tallies.raise(sessionOf(event), tab, numberOf(event));
-          }
+    const { connection, tabs } = this._options;
+    for (const { tab, events } of this._farewells.read()) {
+      for (const { event } of events) {
+        if (tab !== tabs.id) {
+          this._tallies.raise(sessionOf(event), tab, numberOf(event));
         }
       }
+    }
+    const database = await connection.open();
+    try {
       if (database) {
         await this._writer.readSessions(database);
       }
     } catch (error) {
       this._writer.failed('reading the numbers given', error, database!);
-    }
-  }
-
-  /** Numbers and writes what is pending, one transaction at a time. */
-  private _writeAll(): Promise<void> {
-    this._writes ??= this._writeGroups().finally(() => (this._writes = null));
-    return this._writes;
-  }
-
-  private async _writeGroups(): Promise<void> {
-    await this._started;
-    while (this._pending.length > 0) {
-      const group: Group = {
-        pending: this._pending.splice(0, GROUP),
-        tx: null,
-        entries: null,
-        left: false
-      };
-      this._group = group;
-      await this._writeGroup(group);
-      this._group = null;
-      if (!group.left) {
-        // Without the database memory has to do, and the numbers that are known here.
-        this._enqueue(
-          group.entries ?? group.pending.map(one => this._number(one))
-        );
-      }
-      this._listener?.changed();
-    }
-  }
-
-  private async _writeGroup(group: Group): Promise<void> {
-    const { connection, tabs } = this._options;
-    const database = connection.now ?? (await connection.open());
-    await tabs.join();
-    if (group.left) {
-      return;
-    }
-    if (!database) {
-      this._unsaved = true;
-      return;
-    }
-    try {
-      const tx = this._writer.begin(database);
-      group.tx = tx;
-      const sessions = new Set(group.pending.map(one => sessionOf(one.event)));
-      await Promise.all(
-        [...sessions].map(sess => this._writer.readNumbers(tx, sess))
-      );
-      if (group.left) {
-        return;
-      }
-      const entries = group.pending.map(pending => this._number(pending));
-      group.entries = entries;
-      this._writer.put(tx, entries);
-      tx.commit();
-      await tx.done;
-      this._markSaved(entries);
-      this._tell(entries);
-    } catch (error) {
-      if (!group.left || group.entries) {
-        this._writer.failed('keeping events', error, database);
-      }
-    }
-  }
-
-  /** Writes events in a transaction that needs nothing more of this page. */
-  private _writeNow(
-    database: Database,
-    entries: readonly Entry<Place>[]
-  ): void {
-    const failed = (error: unknown): void =>
-      this._writer.failed('keeping events', error, database);
-    try {
-      const tx = this._writer.begin(database);
-      this._writer.put(tx, entries);
-      tx.commit();
-      tx.done.then(() => this._markSaved(entries), failed);
-    } catch (error) {
-      failed(error);
     }
   }
 
@@ -371,44 +274,24 @@ export class IdbStore implements CourseStore {
         this._writer.put(tx, entries);
         tx.commit();
         await tx.done;
-        this._markSaved(entries);
+        this._writer.kept(entries);
       }
     } catch (error) {
       this._writer.failed('keeping events', error, database);
     }
   }
 
-  /** Lets the other tabs know which numbers are given. */
-  private _tell(entries: readonly Entry<Place>[]): void {
-    for (const sess of new Set(entries.map(entry => entry.sess))) {
-      const { made } = this.countsOf(sess);
-      this._channel?.tell(this._options.tabs.id, sess, made);
-    }
+  /** Goes on with events that were taken out of the numbering. */
+  private _resume(pending: readonly Pending[]): void {
+    pending.forEach(one => this._numbering.add(one));
+    void this._numbering.run();
   }
 
-  /** Takes pending events back from the transaction that is about to number them. */
-  private _leaveGroup(): void {
-    const group = this._group;
-    if (!group || group.left) {
-      return;
-    }
-    group.left = true;
-    if (group.entries) {
-      this._enqueue(group.entries);
-    } else {
-      this._pending = [...group.pending, ...this._pending];
-      try {
-        group.tx?.abort();
-      } catch {
-        // The browser has ended it already.
-      }
-    }
-  }
-
-  private _number({ event, pile, order }: Pending): Entry<Place> {
+  private _number({ event, order }: Pending): Entry<Place> {
     const sess = sessionOf(event);
     const numbered = withNumber(event, () => this._tallies.next(sess));
     const bytes = bytesOf(JSON.stringify(numbered));
+    const { pile } = this._writer;
     const key: EventKey = [this._options.dest, pile, order, bytes];
     return {
       event: numbered,
@@ -419,12 +302,19 @@ export class IdbStore implements CourseStore {
     };
   }
 
-  private _enqueue(entries: readonly Entry<Place>[]): void {
-    for (const entry of entries) {
-      this._queue.add(entry);
-      this._unnumbered.delete(entry.event.uuid);
+  /** These have their numbers: they may leave, and the other tabs shall know. */
+  private _numbered(entries: readonly Entry<Place>[]): void {
+    if (entries.length === 0) {
+      return;
+    }
+    entries.forEach(entry => this._queue.add(entry));
+    this._unsaved ||= entries.some(({ place }) => !place.saved);
+    for (const sess of new Set(entries.map(entry => entry.sess))) {
+      const { made } = this.countsOf(sess);
+      this._channel?.tell(this._options.tabs.id, sess, made);
     }
     this._makeRoom();
+    this._listener?.changed();
   }
 
   private _adopt(rows: readonly KeptEvent[]): void {
@@ -453,21 +343,13 @@ export class IdbStore implements CourseStore {
   }
 
   /** Events that a page wrote down in its last moment, and that may be nowhere else. */
-  private async _inherit(events: Left['events']): Promise<void> {
-    const entries: Entry<Place>[] = [];
-    for (const [order, text] of events) {
-      const event = readEvent(text);
-      if (event && !this._isKnown(event.uuid)) {
-        this._tallies.claim(sessionOf(event), numberOf(event));
-        if (!this._isForgotten(event, order)) {
-          const { pile } = this._writer;
-          entries.push(this._number({ event, pile, order: this._nextOrder() }));
-        }
-      }
-    }
-    this._enqueue(entries);
-    this._unsaved ||= entries.length > 0;
-    this._listener?.changed();
+  private async _inherit(events: readonly Pending[]): Promise<void> {
+    const known = events.filter(({ event, order }) => {
+      this._tallies.claim(sessionOf(event), numberOf(event));
+      return !this._isKnown(event.uuid) && !this._isForgotten(event, order);
+    });
+    this._resume(known);
+    await this._numbering.run();
     await this._save();
   }
 
@@ -477,7 +359,9 @@ export class IdbStore implements CourseStore {
       return false;
     }
     this._forget.count += 1;
-    this._tallies.settle(sessionOf(event), 'dropped');
+    if (numberOf(event) > 0) {
+      this._tallies.settle(sessionOf(event), 'dropped');
+    }
     return true;
   }
 
@@ -487,12 +371,7 @@ export class IdbStore implements CourseStore {
     for (const { place } of this._queue.entries()) {
       count += place.key[1] === pile ? 1 : 0;
     }
-    const here = (one: Pending): boolean => one.pile === pile;
-    return (
-      count +
-      this._pending.filter(here).length +
-      (this._group?.pending.filter(here).length ?? 0)
-    );
+    return count;
   }
 
   private _dropOld(): void {
@@ -527,16 +406,27 @@ export class IdbStore implements CourseStore {
     }
   }
 
-  private _markSaved(entries: readonly Entry<Place>[]): void {
-    entries.forEach(({ place }) => (place.saved = true));
-    this._unsay();
+  /** Writes down what is in memory alone, or takes it back if there is nothing any more. */
+  private _sayFarewell(): void {
+    const { tabs } = this._options;
+    const left = [
+      ...this._unsavedEntries().map(({ event, place }) => ({
+        event,
+        order: place.key[2]
+      })),
+      ...this._numbering.waiting
+    ];
+    if (left.length > 0) {
+      this._farewells.write(tabs.id, left);
+    } else if (this._farewells.isWritten) {
+      this._farewells.erase(tabs.id);
+    }
   }
 
-  /** Takes back the farewell of a page that lives on, once it is not needed. */
-  private _unsay(): void {
-    const { tabs } = this._options;
-    if (this._farewells.isWritten && this._unsavedEntries().length === 0) {
-      this._farewells.erase(tabs.id);
+  /** A page that said farewell lives on. */
+  private _renewFarewell(): void {
+    if (this._farewells.isWritten) {
+      this._sayFarewell();
     }
   }
 
@@ -545,7 +435,7 @@ export class IdbStore implements CourseStore {
   }
 
   private _isKnown(uuid: string): boolean {
-    return this._queue.has(uuid) || this._unnumbered.has(uuid);
+    return this._queue.has(uuid) || this._numbering.has(uuid);
   }
 
   /** Grows, and says when: microseconds since 1970, or a little later. */
@@ -564,30 +454,22 @@ export class IdbStore implements CourseStore {
   private _order = 0;
   private _queue = new Queue<Place>();
   private _tallies = new Tallies();
-  private _pending: Pending[] = [];
-  /** Ids of what is pending, also in a transaction. */
-  private _unnumbered = new Set<string>();
-  private _group: Group | null = null;
+  private _numbering: Numbering;
   /** Something is in memory alone. */
   private _unsaved = false;
   private _elsewhere = { events: 0, bytes: 0 };
   /** What is adopted is forgotten up to that order. */
   private _forget: Forgetting = { upTo: 0, keep: undefined, count: 0 };
-  private _started: Promise<void>;
+  /** It is known which numbers were given before. */
+  private _isStarted = false;
   /** The first look at what was left behind. */
   private _first: Promise<void>;
-  private _writes: Promise<void> | null = null;
 }
 
 interface Forgetting {
   upTo: number;
   keep: ((event: QueuedEvent) => boolean) | undefined;
   count: number;
-}
-
-function numberOf(event: UnnumberedEvent): number {
-  const { seq } = event.properties;
-  return typeof seq === 'number' ? seq : 0;
 }
 
 /** Whether an event can be written down at all; another extension may put anything into it. */
@@ -598,25 +480,5 @@ function isStorable(event: UnnumberedEvent): boolean {
   } catch (error) {
     noteFault('writing an event as JSON', error);
     return false;
-  }
-}
-
-/** The event in `text`; null where it is damaged. */
-function readEvent(text: unknown): UnnumberedEvent | null {
-  try {
-    const event = JSON.parse(String(text)) as Partial<UnnumberedEvent> | null;
-    if (
-      typeof event?.uuid === 'string' &&
-      typeof event.event === 'string' &&
-      typeof event.distinct_id === 'string' &&
-      typeof event.properties === 'object' &&
-      event.properties !== null
-    ) {
-      return event as UnnumberedEvent;
-    }
-    throw new Error('not an event');
-  } catch (error) {
-    noteFault('reading a kept event', error);
-    return null;
   }
 }

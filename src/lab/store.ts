@@ -1,5 +1,6 @@
 /** Where events wait to be delivered: what the outbox asks of a store, whatever keeps it. */
 import type { WireEvent } from '../events/types.js';
+import { noteFault } from './guard.js';
 import type { Journal } from './journal.js';
 import type { Counts } from './made.js';
 
@@ -87,10 +88,36 @@ export interface OutboxStore extends CourseStore {
   open(course: string): void;
 }
 
+/** The event in `text`; null where it is damaged. */
+export function readEvent(text: unknown): UnnumberedEvent | null {
+  try {
+    const event = JSON.parse(String(text)) as Partial<UnnumberedEvent> | null;
+    if (
+      typeof event?.uuid === 'string' &&
+      typeof event.event === 'string' &&
+      typeof event.distinct_id === 'string' &&
+      typeof event.properties === 'object' &&
+      event.properties !== null
+    ) {
+      return event as UnnumberedEvent;
+    }
+    throw new Error('not an event');
+  } catch (error) {
+    noteFault('reading a kept event', error);
+    return null;
+  }
+}
+
 /** The session of an event; '' for one without. */
 export function sessionOf(event: UnnumberedEvent): string {
   const { sess } = event.properties;
   return typeof sess === 'string' ? sess : '';
+}
+
+/** The number of an event; 0 for one without. */
+export function numberOf(event: UnnumberedEvent): number {
+  const { seq } = event.properties;
+  return typeof seq === 'number' ? seq : 0;
 }
 
 /** The event with its own number, or with the one that `next` gives. */

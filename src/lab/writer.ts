@@ -28,6 +28,8 @@ export interface WriterOptions {
   connection: Connection;
   tabs: Tabs;
   tallies: Tallies;
+  /** These are in the database. */
+  onKept: () => void;
   /** Something was not written that should have been. */
   onFailed: () => void;
 }
@@ -105,6 +107,26 @@ export class Writer {
       const row: NumbersRow = { sess, tab: tabs.id, last, at };
       tx.store('numbers').put(row, [dest, sess, tabs.id]);
     }
+  }
+
+  /** Keeps events and numbers in a transaction that needs nothing more of this page. */
+  putNow(database: Database, entries: readonly Entry<Place>[]): void {
+    const failed = (error: unknown): void =>
+      this.failed('keeping events', error, database);
+    try {
+      const tx = this.begin(database);
+      this.put(tx, entries);
+      tx.commit();
+      tx.done.then(() => this.kept(entries), failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** These are written. */
+  kept(entries: readonly Entry<Place>[]): void {
+    entries.forEach(({ place }) => (place.saved = true));
+    this._options.onKept();
   }
 
   /** Erases events, in one transaction with what else is to be written just now. */

@@ -139,7 +139,12 @@ globalThis.setInterval = ((action: () => void, ms: number) => {
 const bench = {
   /** '' where everything holds. */
   checkInterleavings: (runs: number) =>
-    checkInterleavings(database => new OwnTab(database), event, runs),
+    checkInterleavings(
+      // Farewells and channels are told apart by destination, not by database.
+      name => new OwnTab(name, { dest: name }),
+      event,
+      runs
+    ),
   /** A minute has passed. */
   care: async () => {
     minutely.forEach(action => action());
