@@ -28,7 +28,7 @@ __all__ = [
 def status() -> dict[str, object]:
     """What has become of this session's events: for students and teachers to print.
 
-    `queued` waits to be sent, `held` for a page's word, `on_disk` of these is kept for the next
+    `sending` tells whether what happens now is sent. `queued` waits to be sent, `held` for a page's word, `on_disk` of these is kept for the next
     session, `sent` was accepted, `confirmed` was delivered by the page, `failed` was refused for
     good, `dropped` found no room; `last_error` says what is wrong now.
     """
@@ -41,7 +41,7 @@ def status() -> dict[str, object]:
     return {
         "session": session.context.sess,
         "student": session.context.student,
-        "sending": sender is not None,
+        "sending": sender is not None and sender.sends,
         **(sender.status() if sender is not None else {}),
     }
 

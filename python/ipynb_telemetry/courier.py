@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
+from time import monotonic as _monotonic
 
 from . import levels
-from .office import MAX_BATCH_EVENTS, Office
+from .office import MAX_BATCH_EVENTS, Office, pause
 from .outbox import MAX_EVENT_BYTES, Entry, left_behind
 from .post import LATER, OK, REFUSED, SPLIT, Outcome, get_course, post_batch
 from .request import Line
@@ -27,21 +27,24 @@ class Courier:
     def run(self) -> None:
         """Send what is due, for ever."""
         office = self._office
+        with office.changed:
+            office.outbox.put_back()  # what a thread before us had in hand
         while True:
-            batch: list[Entry] = []
-            with office.changed:
-                if office.off:
-                    return
-                now = time.monotonic()
-                office.release(now)
-                todo, wait = self._next(now)
-                if wait is None or wait > 0:
-                    office.changed.wait(wait)
-                    continue
-                if todo == SEND:
-                    batch = list(office.outbox.take(office.limit, MAX_BATCH_BYTES))
-                generation = office.generation
+            # All of it inside: a thread that ends takes everything that waits with it.
             try:
+                batch: list[Entry] = []
+                with office.changed:
+                    if office.off:
+                        return
+                    now = _monotonic()
+                    office.release(now)
+                    todo, wait = self._next(now)
+                    if wait is None or wait > 0:
+                        office.changed.wait(wait)
+                        continue
+                    if todo == SEND:
+                        batch = list(office.outbox.take(office.limit, MAX_BATCH_BYTES))
+                    generation = office.generation
                 if todo == ASK:
                     self._ask()
                 elif todo == TAKE_OVER:
@@ -49,7 +52,14 @@ class Courier:
                 else:
                     self._send(batch, generation)
             except Exception as error:  # ours to mend, but the thread must go on
-                self._fail(Outcome(LATER, f"{type(error).__name__}: {error}"))
+                self._mend(error)
+
+    def _mend(self, error: Exception) -> None:
+        try:
+            self._fail(Outcome(LATER, f"{type(error).__name__}: {error}"))
+        except Exception:
+            pass
+        pause()
 
     def _next(self, now: float) -> tuple[str, float | None]:
         """What is to be done, and in how many seconds; None: nothing is."""
@@ -86,7 +96,7 @@ class Courier:
             if settled is not None and decisions == office.decisions:
                 gate.decide(*settled)
             self._accepted = True
-            office.course_at = time.monotonic()
+            office.course_at = _monotonic()
             office.ask_wanted = False
             office.failures, office.not_before = 0, 0.0
             closed, begun = gate.closed, office.begun

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
+from time import gmtime as _gmtime
+from time import strftime as _strftime
+from time import time_ns as _time_ns
 
 from . import levels
 from .outcomes import PASSED
@@ -162,17 +164,24 @@ def wire_event(
 
 def now() -> str:
     """The time in UTC, ISO 8601 with milliseconds."""
-    stamp = time.time_ns() // 1_000_000
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(stamp // 1000)) + f".{stamp % 1000:03d}Z"
+    stamp = _time_ns() // 1_000_000
+    return _strftime("%Y-%m-%dT%H:%M:%S", _gmtime(stamp // 1000)) + f".{stamp % 1000:03d}Z"
 
 
 def describe_error(error: BaseException) -> tuple[str, str]:
     """``(type, message)`` of an exception, also where its ``__str__`` raises."""
     try:
         message = str(error)
-    except Exception:
+    except KeyboardInterrupt:
+        raise  # the student's, who does not want to wait
+    except BaseException:
         message = ""
-    return type(error).__name__, message
+    return type_name(error), message
+
+
+def type_name(value: object) -> str:
+    """Name of a type, whatever a metaclass makes of that."""
+    return str(type.__dict__["__name__"].__get__(type(value)))
 
 
 def to_json(value: object, above: tuple[int, ...] = ()) -> object:

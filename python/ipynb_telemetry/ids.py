@@ -2,8 +2,8 @@
 
 import os
 import secrets
-import time
 import uuid
+from time import time_ns as _time_ns
 
 # RFC 4122's namespace for object identifiers.
 ID_NAMESPACE = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -29,7 +29,7 @@ def session_end_id(sess: str, src: str = "kernel") -> str:
 
 def event_id() -> str:
     """Id of everything that only one side sees: a UUIDv7, which sorts by time."""
-    stamp = time.time_ns() // 1_000_000
+    stamp = _time_ns() // 1_000_000
     value = (stamp & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF000 << 64) | 0x7000 << 64  # version 7
     value = value & ~(0xC000 << 48) | 0x8000 << 48  # RFC 4122 variant

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic as _monotonic
 
-from .office import Office
+from .office import Office, pause
 
 # Entries that are encoded and written in one go.
 CHUNK = 500
@@ -24,17 +24,24 @@ class Keeper:
         """Write what waits too long, and strike out what has been sent, for ever."""
         office = self._office
         while True:
-            with office.changed:
-                if office.off:
-                    return
-                wait = self._due_in(time.monotonic())
-                if wait is None or wait > 0:
-                    office.unkept.wait(wait)
-                    continue
             try:
-                self._work(time.monotonic())
+                with office.changed:
+                    if office.off:
+                        return
+                    wait = self._due_in(_monotonic())
+                    if wait is None or wait > 0:
+                        office.unkept.wait(wait)
+                        continue
+                self._work(_monotonic())
             except Exception as error:  # ours to mend, but the thread must go on
-                self._stuck(f"{type(error).__name__}: {error}")
+                self._mend(error)
+
+    def _mend(self, error: Exception) -> None:
+        try:
+            self._stuck(f"{type(error).__name__}: {error}")
+        except Exception:
+            pass
+        pause()
 
     def keep_all(self) -> int:
         """Write down everything that waits, at once; how many of it are on the disk."""
@@ -86,5 +93,5 @@ class Keeper:
         return written and bool(struck or entries)
 
     def _stuck(self, why: str) -> None:
-        self._not_before = time.monotonic() + RETRY_SECONDS
+        self._not_before = _monotonic() + RETRY_SECONDS
         self._office.outage.disk(why)

@@ -24,7 +24,9 @@ def say(line: str) -> None:
 
 def fault(error: BaseException) -> None:
     """Say what went wrong in this package, once for each kind: the lesson goes on."""
-    what = f"{type(error).__name__}: {error}"
+    from .events import describe_error
+
+    what = ": ".join(describe_error(error))
     if what not in _faults and len(_faults) < 10:
         _faults.add(what)
         say(what)

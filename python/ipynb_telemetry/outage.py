@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic as _monotonic
 
 from . import notices
 
@@ -24,7 +24,7 @@ class Outage:
     def failed(self, message: str, waiting: int) -> None:
         """An attempt failed, `waiting` events wait for the next one."""
         self.last_error = message
-        now = time.monotonic()
+        now = _monotonic()
         if self._since is None:
             self._since = now
         long = now - self._since >= self._quiet

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic as _monotonic
 
 from . import notices
-from .events import describe_error
+from .events import describe_error, type_name
 
 # What the notebook format allows as a cell id.
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -32,7 +32,7 @@ class Run:
         self.code: str | None = None  # by `_cell`
         self.tests = _calls_within(request.msg_id)
         self.thread = threading.get_ident()
-        self.began = time.monotonic()
+        self.began = _monotonic()
 
     @property
     def best_cell_id(self) -> str | None:
@@ -199,7 +199,7 @@ class Runs:
         return None
 
     def _ending(self, run: Run, result: object) -> Ending:
-        ms = round((time.monotonic() - run.began) * 1000)
+        ms = round((_monotonic() - run.began) * 1000)
         if result is None:
             return Ending("interrupted", ms, ("KeyboardInterrupt", ""), None)
         count = getattr(result, "execution_count", None)
@@ -241,7 +241,7 @@ def _calls_within(msg_id: str | None) -> dict[str, int]:
 
 
 def _is_interrupt(error: BaseException) -> bool:
-    return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError"
+    return isinstance(error, KeyboardInterrupt) or type_name(error) == "CancelledError"
 
 
 def _dict(value: object) -> dict[str, object]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
+from time import monotonic as _monotonic
 
 from . import policy
 from .courier import Courier
@@ -50,6 +50,11 @@ class Sender:
     def off(self) -> bool:
         """Whether it sends nothing any more."""
         return self._office.off
+
+    @property
+    def sends(self) -> bool:
+        """Whether what is made now is sent: not off, and nobody objects."""
+        return not self._office.off and not self._office.gate.closed
 
     # A session, and what the student decides.
 
@@ -106,11 +111,11 @@ class Sender:
         """
         office = self._office
         with office.changed:
-            if office.stale(time.monotonic()):
+            if office.stale(_monotonic()):
                 self._ask()
-            deadline = time.monotonic() + timeout
+            deadline = _monotonic() + timeout
             while office.ask_wanted and not office.off:
-                left = deadline - time.monotonic()
+                left = deadline - _monotonic()
                 if left <= 0:
                     break
                 office.changed.wait(left)
@@ -124,14 +129,14 @@ class Sender:
             if self._takes(draft):
                 outbox, gate = self._office.outbox, self._office.gate
                 first = not outbox.queue
-                fits = outbox.add(source, draft, time.monotonic(), gate.limit, known=gate.known)
+                fits = outbox.add(source, draft, _monotonic(), gate.limit, known=gate.known)
                 self._heed(fits, wakes=first or len(outbox.queue) == self._office.limit)
 
     def hold(self, source: Source, draft: Draft, seconds: float | None = None) -> None:
         """Have a draft sent unless a page confirms it in time, by default `timing.hold`."""
         with self._office.changed:
             if self._takes(draft):
-                now = time.monotonic()
+                now = _monotonic()
                 due = now + (self.timing.hold if seconds is None else seconds)
                 self._office.outbox.hold(source, draft, due, now, self._office.gate.limit)
                 self._heed()
@@ -162,14 +167,14 @@ class Sender:
         with office.changed:
             if office.off:
                 return True
-            now = time.monotonic()
+            now = _monotonic()
             deadline = office.flush_until = now + timeout
             office.not_before = 0.0
             office.release(float("inf"))
             if office.outbox.waiting:
                 self._wake()
             while office.outbox.waiting:
-                left = deadline - time.monotonic()
+                left = deadline - _monotonic()
                 if left <= 0 or not self._threads:
                     return False
                 office.changed.wait(left)
@@ -239,7 +244,7 @@ class Sender:
         if outbox.dropped > self._dropped:
             self._dropped = outbox.dropped
             office.outage.no_room(outbox.waiting)
-        if wakes or not self._threads:
+        if wakes or not self._alive():
             self._wake()
         elif len(outbox.fresh) == 1:
             office.unkept.notify_all()
@@ -251,17 +256,24 @@ class Sender:
             office.not_before = 0.0
             self._wake()
 
+    def _alive(self) -> bool:
+        return len(self._threads) == 2 and all(one.is_alive() for one in self._threads)
+
     def _wake(self) -> None:
         office = self._office
-        if not self._threads and not office.off and not self._impossible():
-            works = (("", Courier(office).run), ("-spool", self._keeper.run))
+        if not office.off and not self._alive() and not self._impossible():
+            self._threads = [one for one in self._threads if one.is_alive()]
+            there = [one.name for one in self._threads]
+            works = (
+                ("ipynb-telemetry", Courier(office).run),
+                ("ipynb-telemetry-spool", self._keeper.run),
+            )
             try:
                 for name, run in works:
-                    thread = threading.Thread(
-                        target=run, name="ipynb-telemetry" + name, daemon=True
-                    )
-                    thread.start()
-                    self._threads.append(thread)
+                    if name not in there:
+                        thread = threading.Thread(target=run, name=name, daemon=True)
+                        thread.start()
+                        self._threads.append(thread)
             except RuntimeError as error:  # no threads here, or an interpreter that ends
                 office.outage.impossible(str(error))
         if not self._threads:

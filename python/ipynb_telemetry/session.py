@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic as _monotonic
 
 from . import events, ids, notices, tracked
 from ._version import __version__
@@ -62,7 +62,7 @@ class Session:
         self._nonce = os.urandom(8).hex()
         self._pages: Handover | None = None
         self._runs: Runs | None = None
-        self._opened = time.monotonic()
+        self._opened = _monotonic()
         self._greeted = float("-inf")
         self._greeted_client: str | None = None
 
@@ -95,7 +95,7 @@ class Session:
         text = f"Ready! Session: {self.context.sess}"
         if kernel is None or not greet(MIME, self._hello(), text, self._nonce):
             return False
-        self._greeted = time.monotonic()
+        self._greeted = _monotonic()
         self._greeted_client = Request(self._shell).client
         return True
 
@@ -235,7 +235,7 @@ class Session:
             return
         if self._pages is not None and self._pages.attached:
             agreement.owed = None
-        elif time.monotonic() > self._opened + PAGE_SECONDS:
+        elif _monotonic() > self._opened + PAGE_SECONDS:
             line, agreement.owed = agreement.owed, None
             notices.say(line)
 
@@ -255,7 +255,7 @@ class Session:
 
     def _is_greeted(self, run: Run) -> bool:
         """Whether the page that asked for this run may just be about to attach."""
-        recent = time.monotonic() < self._greeted + GREETING_SECONDS
+        recent = _monotonic() < self._greeted + GREETING_SECONDS
         return recent and run.client == self._greeted_client
 
     def _tell(self, run: Run, message: dict[str, object]) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic as _monotonic
+from time import sleep as _sleep
 
 MAX_NAME_CHARS = 200
 MAX_BYTES = 1_000_000
@@ -144,13 +145,13 @@ def _locked() -> Iterator[None]:
         import fcntl
 
         lock = os.open(home() / "state.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + LOCK_SECONDS
-        while time.monotonic() < deadline:
+        deadline = _monotonic() + LOCK_SECONDS
+        while _monotonic() < deadline:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                time.sleep(0.01)
+                _sleep(0.01)
     except (ImportError, OSError):
         pass
     try:

@@ -6,8 +6,10 @@ Nothing here raises into a student's cell or changes what a test returns or rais
 from __future__ import annotations
 
 import os
-import time
-from functools import wraps
+import sys
+from functools import partial, wraps
+from time import monotonic as _monotonic
+from types import CoroutineType
 
 from . import notices
 
@@ -146,7 +148,7 @@ class _Attempt:
         session = _active
         self._call = None if session is None else _safely(session.begin_test, ex)
         self._waits = False
-        self._began = time.monotonic()
+        self._began = _monotonic()
 
     def __enter__(self) -> _Attempt:
         return self
@@ -156,28 +158,36 @@ class _Attempt:
             self._ended(error)
 
     def judge(self, value: Any) -> Any:
-        """What a plain function returned; where that is still to happen, await its end."""
-        import inspect
+        """What a plain function returned; where that is still to happen, await its end.
 
-        if inspect.iscoroutine(value):
+        It is the student's own, whatever it is: only its type is looked at.
+        """
+        if type(value) is CoroutineType:
             self._waits = True
             return self._awaited(value)
-        if hasattr(value, "add_done_callback") and hasattr(value, "cancelled"):
-            self._waits = True  # a task, or a thread pool's future
-            value.add_done_callback(self._done)
+        _safely(self._follow, value)
         return value
+
+    def _follow(self, value: Any) -> None:
+        """Wait for a task's or a thread pool's future."""
+        for module in ("asyncio", "concurrent.futures"):
+            kind = getattr(sys.modules.get(module), "Future", None)
+            if isinstance(kind, type) and issubclass(type(value), kind):
+                kind.add_done_callback(value, partial(_safely, self._done, kind))  # type: ignore[attr-defined]
+                self._waits = True
+                return
 
     async def _awaited(self, coroutine: Any) -> Any:
         __tracebackhide__ = True
         self._waits = False
-        self._began = time.monotonic()
+        self._began = _monotonic()
         with self:
             return await coroutine
 
-    def _done(self, future: Any) -> None:
+    def _done(self, kind: Any, future: Any) -> None:
         # `future.exception()` would count as somebody's having looked at it.
-        error = getattr(future, "_exception", None)
-        if future.cancelled():
+        error = object.__getattribute__(future, "_exception")
+        if kind.cancelled(future):
             from asyncio import CancelledError
 
             error = CancelledError()
@@ -186,7 +196,7 @@ class _Attempt:
     def _ended(self, error: BaseException | None) -> None:
         if self._call is None:
             return
-        ms = round((time.monotonic() - self._began) * 1000)
+        ms = round((_monotonic() - self._began) * 1000)
         if isinstance(error, GeneratorExit):
             _safely(self._call.dropped)  # nobody wanted to see the end: no result
         else:

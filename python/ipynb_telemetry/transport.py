@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import time
 import weakref
+from time import monotonic as _monotonic
 
 from . import notices
 from .office import MAX_BATCH_EVENTS
@@ -32,9 +32,9 @@ def sender_for(host: str, api_key: str, timing: Timing) -> Sender:
 
 def flush_all(timeout: float) -> int:
     """Flush every sender within `timeout` seconds in all; how many events are left unsent."""
-    deadline = time.monotonic() + timeout
+    deadline = _monotonic() + timeout
     senders = list(_senders)
-    return sum(not s.flush(max(0.0, deadline - time.monotonic())) and s.waiting for s in senders)
+    return sum(not s.flush(max(0.0, deadline - _monotonic())) and s.waiting for s in senders)
 
 
 def _at_exit() -> None:

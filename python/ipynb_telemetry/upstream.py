@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from time import monotonic as _monotonic
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
@@ -52,7 +52,7 @@ class Upstream:
 
     async def ask_course(self) -> HTTPResponse | None:
         """Bring `course` up to date; an answer that is neither settings nor "unchanged"."""
-        fresh = time.monotonic() - self._asked_at < COURSE_FRESH_SECONDS
+        fresh = _monotonic() - self._asked_at < COURSE_FRESH_SECONDS
         if self._direct or (self._told is not None and fresh):
             return None
         headers = {"Authorization": f"Bearer {self._api_key}"}
@@ -64,7 +64,7 @@ class Upstream:
             self._told, self._etag = settings, answer.headers.get("Etag")
         elif not (answer.code == 304 and self._told is not None):
             return answer
-        self._asked_at = time.monotonic()
+        self._asked_at = _monotonic()
         return None
 
     def allowed(self, events: list[Any]) -> tuple[list[Any], list[int]]:

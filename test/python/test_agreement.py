@@ -85,7 +85,9 @@ def test_who_declines_a_notice_is_left_alone_from_then_on(relay, somebody, capsy
     relay.course = NOTICE
     begin(relay)
     relay.wait_for_events(1)
+    assert ipynb_telemetry.status()["sending"] is True
     ipynb_telemetry.decline()
+    assert ipynb_telemetry.status()["sending"] is False
     builtins._telemetry_capture("unseen")
     begin(relay)
     builtins._telemetry_capture("unseen")

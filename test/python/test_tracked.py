@@ -7,7 +7,9 @@ import functools
 import gc
 import inspect
 import threading
+import time
 import unittest
+import unittest.mock
 import warnings
 
 import ipynb_telemetry
@@ -416,3 +418,58 @@ def test_nothing_of_a_test_is_changed(relay, name, value, kind, args, kwargs):
             decorated(*args, **kwargs)
         assert caught.value is error
     assert seen == [(args, kwargs)]
+
+
+def test_a_student_may_replace_the_clock(relay):
+    start(relay)
+    relay.wait_for_events(1)
+
+    @builtins.tracked_test("t")
+    def test():
+        return time.monotonic()
+
+    with unittest.mock.patch("time.monotonic", side_effect=[1.5]):
+        assert test() == 1.5  # none of its values is ours
+        builtins._telemetry_capture("while")
+        assert ipynb_telemetry.flush(10)
+    assert len(relay.of("while")) == 1
+    assert results(relay, 1) == [("t", "passed", 1)]
+
+
+class Odd:
+    """Answers no question."""
+
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
+@pytest.mark.parametrize("value", [Odd(), unittest.mock.MagicMock()], ids=["odd", "mock"])
+def test_what_a_test_returns_is_not_looked_at(relay, value):
+    start(relay)
+
+    @builtins.tracked_test("t")
+    def test():
+        return value
+
+    assert test() is value
+    assert vars(value).get("method_calls", []) == []
+    assert results(relay, 1) == [("t", "passed", 1)]
+
+
+def test_an_exception_that_cannot_be_written_reaches_the_caller(relay):
+    start(relay)
+
+    class Leaves(Exception):
+        def __str__(self):
+            raise SystemExit
+
+    error = Leaves()
+
+    @builtins.tracked_test("t")
+    def test():
+        raise error
+
+    with pytest.raises(Leaves) as caught:
+        test()
+    assert caught.value is error
+    assert results(relay, 1) == [("t", "error", 1)]

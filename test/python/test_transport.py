@@ -408,3 +408,53 @@ def test_plain_http_to_a_tls_port_and_back_is_an_outage_like_any_other(relay):
     assert "cannot reach 127.0.0.1" in sender.status()["last_error"]
     assert sender.status()["queued"] == 1
     assert threading.active_count() < 200
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("which", ["ipynb-telemetry", "ipynb-telemetry-spool"])
+def test_a_thread_that_has_ended_is_replaced(relay, which):
+    sender, session = quick(relay), source()
+    sender.put(session, custom(1))
+    relay.wait_for_events(1)
+    office = sender._office
+    (thread,) = (one for one in sender._threads if one.name == which)
+    target = office.outbox
+    fault = SystemExit()  # ends a thread without a word
+
+    def ends(*_):
+        if threading.current_thread() is thread:
+            raise fault
+        return False
+
+    office.stale = ends
+    target.oldest_unkept = ends
+    with office.changed:
+        target.struck.append("x")
+    sender.put(session, custom(2))
+    thread.join(5)
+    del office.stale, target.oldest_unkept
+    assert not thread.is_alive()
+    sender.put(session, custom(3))
+    assert len(relay.wait_for_events(3)) == 3
+    assert [one.is_alive() for one in sender._threads] == [True, True]
+
+
+def test_a_fault_in_a_loop_does_not_end_its_thread(relay, monkeypatch):
+    sender, session = quick(relay), source()
+    sender.put(session, custom(1))
+    relay.wait_for_events(1)
+    office, left = sender._office, [1, 2]
+    real = office.release
+
+    def release(*args):
+        if left:
+            raise StopIteration(left.pop())
+        return real(*args)
+
+    monkeypatch.setattr(office, "release", release)
+    before = list(sender._threads)
+    sender.put(session, custom(2))
+    relay.wait_for_events(2)
+    assert not left
+    assert sender._threads == before
+    assert all(one.is_alive() for one in before)
