@@ -33,6 +33,8 @@ const common = {
 };
 
 export default {
+  // A test says what arrives, not how fast: five seconds are few where many run at once.
+  testTimeout: 30_000,
   projects: [
     {
       ...common,
