@@ -243,6 +243,15 @@ describe('a setup cell that is there', () => {
       ['outdated', 'week 1'],
       [
         code(
+          "from ipynb_telemetry import setup_telemetry\nsetup_telemetry('week 1')  # go"
+        )
+      ]
+    ],
+    [
+      'of two lines, with a name of its own',
+      ['ok', 'week 1'],
+      [
+        code(
           "from ipynb_telemetry import setup_telemetry\nsetup_telemetry('week 1', student_name=f(')'))  # go"
         )
       ]
@@ -278,6 +287,31 @@ describe('a setup cell that is there', () => {
       'defined only',
       ['missing', null],
       [code('def setup_telemetry(x):\n    pass')]
+    ],
+    [
+      'in a long string only',
+      ['missing', null],
+      [code('text = """\nsetup_telemetry("x")\n"""\nprint(text)')]
+    ],
+    [
+      'after a long string and a lone quote in a comment',
+      ['ok', 'x'],
+      [code('"""It\'s \\""" set up"""\n# \'\'\'\nsetup_telemetry("x")')]
+    ],
+    [
+      'written to a file only',
+      ['missing', null],
+      [code('%%writefile setup.py\nsetup_telemetry("x")')]
+    ],
+    [
+      'in another language only',
+      ['missing', null],
+      [code('\n%%bash\nsetup_telemetry("x")')]
+    ],
+    [
+      'with its output kept',
+      ['ok', 'x'],
+      [code('%%capture out\nsetup_telemetry("x")')]
     ],
     ['marked and emptied', ['outdated', 'x'], [code('', tag)]]
   ])('is told: %s', (...[, expected, cells, options]) => {
@@ -325,7 +359,13 @@ describe('a setup cell that is there', () => {
     for (const cell of [
       code('setup_telemetry("x")\nimport numpy'),
       code(`${setupCellSource('x')}import numpy\n`, tag),
-      code('import numpy', tag)
+      code('import numpy', tag),
+      code(`${setupCellSource('x')}!pip install numpy\n`, tag),
+      code(
+        '%pip install ipynb-telemetry numpy pandas\nfrom ipynb_telemetry import setup_telemetry\nsetup_telemetry("x")'
+      ),
+      code('setup_telemetry("x", host="https://relay", api_key="k")'),
+      code('setup_telemetry(notebook_id="x", student_name=me,)')
     ]) {
       const text = jupyter(notebookOf([cell]));
       expect(removeSetupCell(text)).toMatchObject({
