@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 import re
 
@@ -32,7 +33,7 @@ except (Exception, KeyboardInterrupt) as _error:
         names = {{
             "STUDENT_NAME": "UNKNOWN",
             "_cell": lambda cell_id, code_preview="": None,
-            "tracked_test": lambda name: name if callable(name) else lambda test: test,
+            "tracked_test": lambda name: name if not isinstance(name, str) else lambda test: test,
             "_telemetry_capture": lambda event, props=None: None,
         }}
         for name, value in names.items():
@@ -78,6 +79,11 @@ def get_telemetry_setup_cell(notebook_id: str) -> str:
     module = re.sub(r"[-.]", "_", name)
     if not (module.isidentifier() and module.isascii()):
         raise ValueError(f"TELEMETRY_PACKAGE_NAME: expected a package's name, got {name!r}")
+    if keyword.iskeyword(module):
+        raise ValueError(
+            "TELEMETRY_PACKAGE_NAME: expected a package's name, "
+            f"and {name!r} is a keyword of Python"
+        )
     spec = os.environ.get("TELEMETRY_PACKAGE_SPEC", "").strip() or name
     if spec.startswith("-"):
         raise ValueError(f"TELEMETRY_PACKAGE_SPEC: expected a requirement, got {spec!r}")

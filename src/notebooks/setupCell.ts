@@ -18,6 +18,15 @@ export interface PackageOptions {
   packageName?: string | undefined;
 }
 
+/** What Python cannot import, as its grammar has these words (`keyword.kwlist`). */
+const KEYWORDS: ReadonlySet<string> = new Set(
+  (
+    'False None True and as assert async await break class continue def del elif else except ' +
+    'finally for from global if import in is lambda nonlocal not or pass raise return try while ' +
+    'with yield'
+  ).split(' ')
+);
+
 /** Options that no setup cell can be made from; the message says what was expected. */
 export class SetupCellError extends Error {
   constructor(message: string) {
@@ -41,6 +50,11 @@ export function setupCellSource(
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(module)) {
     throw new SetupCellError(
       `packageName: expected a package's name, got ${JSON.stringify(name)}.`
+    );
+  }
+  if (KEYWORDS.has(module)) {
+    throw new SetupCellError(
+      `packageName: expected a package's name, and ${JSON.stringify(name)} is a keyword of Python.`
     );
   }
   const spec = strip(options.packageSpec ?? '') || name;
@@ -70,7 +84,7 @@ except (Exception, KeyboardInterrupt) as _error:
         names = {
             "STUDENT_NAME": "UNKNOWN",
             "_cell": lambda cell_id, code_preview="": None,
-            "tracked_test": lambda name: name if callable(name) else lambda test: test,
+            "tracked_test": lambda name: name if not isinstance(name, str) else lambda test: test,
             "_telemetry_capture": lambda event, props=None: None,
         }
         for name, value in names.items():

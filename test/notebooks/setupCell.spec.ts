@@ -52,6 +52,8 @@ describe('setupCellSource', () => {
   it.each([
     [{ packageName: 'os; import evil' }, 'packageName: expected'],
     [{ packageName: 'télémétrie' }, 'packageName: expected'],
+    [{ packageName: 'class' }, '"class" is a keyword of Python'],
+    [{ packageName: 'None' }, '"None" is a keyword of Python'],
     [
       { packageSpec: '--index-url=http://evil.example' },
       'packageSpec: expected'

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import builtins
+import keyword
 import subprocess
 import sys
 
@@ -50,6 +51,7 @@ def test_the_environment_names_another_package_and_requirement(monkeypatch):
     ("variable", "value"),
     [
         ("TELEMETRY_PACKAGE_NAME", "os; import evil"),
+        *(("TELEMETRY_PACKAGE_NAME", word) for word in keyword.kwlist),
         ("TELEMETRY_PACKAGE_SPEC", "--index-url=http://evil.example"),
     ],
 )
@@ -163,6 +165,14 @@ def test_without_the_package_everything_a_lesson_uses_is_there(monkeypatch, caps
 
     assert [named(), named(5), bare(), bare(value=6), asyncio.run(later())] == [1, 5, 2, 6, 3]
     assert bare.__name__ == "bare"
+
+    class Tests:
+        @builtins.tracked_test
+        @classmethod
+        def of_class(cls):
+            return cls
+
+    assert Tests.of_class() is Tests
 
 
 def test_installing_has_an_end(monkeypatch):
