@@ -120,15 +120,34 @@ export function helpOfAll(commands: readonly Command[]): string {
     `Usage: ${PROGRAM} COMMAND [options]`,
     '',
     'Commands:',
-    ...columns(
-      commands.map(command => [
-        [command.name, ...argumentsOf(command)].join(' '),
-        command.summary
-      ])
-    ),
+    ...listOf(commands),
     '',
     `${PROGRAM} COMMAND --help says more about one of them; --version prints the version.`
   ].join('\n');
+}
+
+/** Help of the commands that begin with one word. */
+export function helpOfGroup(
+  word: string,
+  commands: readonly Command[]
+): string {
+  return [
+    `Usage: ${PROGRAM} ${word} COMMAND [options]`,
+    '',
+    'Commands:',
+    ...listOf(commands),
+    '',
+    `${PROGRAM} ${word} COMMAND --help says more about one of them.`
+  ].join('\n');
+}
+
+function listOf(commands: readonly Command[]): string[] {
+  return columns(
+    commands.map(command => [
+      [command.name, ...argumentsOf(command)].join(' '),
+      command.summary
+    ])
+  );
 }
 
 /** Rows of two columns, the second one aligned. */

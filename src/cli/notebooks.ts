@@ -1,4 +1,5 @@
 /** `notebooks insert`, `update`, `remove`, `check`: the setup cell of notebook files. */
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
   checkSetupCell,
@@ -133,7 +134,9 @@ async function runOn(
   const report = createReport(invocation, did, paths[0] === '-');
   for (const path of paths) {
     let before = '';
-    const setup = setupOptions(invocation, path);
+    // A link is another name of the same notebook, and gives no other id.
+    const named = path === '-' ? path : await realpath(path).catch(() => path);
+    const setup = setupOptions(invocation, named);
     const decide = (text: string): Edited | Refusal => {
       before = text;
       return edit(text, setup);

@@ -9,6 +9,7 @@ import {
   CommandError,
   helpOf,
   helpOfAll,
+  helpOfGroup,
   PROGRAM,
   UsageError,
   usageOf,
@@ -77,6 +78,11 @@ export async function run(
     if (first === undefined || first === '--help' || first === 'help') {
       terminal.out(helpOfAll(COMMANDS));
       return first === undefined ? 2 : 0;
+    }
+    const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+    if (group.length > 0 && (argv[1] === '--help' || argv[1] === '-h')) {
+      terminal.out(helpOfGroup(first, group));
+      return 0;
     }
     command = find(argv);
     const rest = argv.slice(command.name.split(' ').length);

@@ -160,6 +160,8 @@ function explain({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOENT':
       return 'there is no such file';
+    case 'ELOOP':
+      return 'it is a link that leads back to itself';
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

@@ -151,6 +151,18 @@ describe('from missing to removed', () => {
   });
 });
 
+describe('--help', () => {
+  it.each(['--help', '-h'])('lists the commands: %s', async asked => {
+    const { code: ended, out, err } = await notebooks([asked]);
+    expect([ended, err]).toEqual([0, []]);
+    expect(out[0]).toContain('Usage: ipynb-telemetry notebooks COMMAND');
+    for (const name of ['insert', 'update', 'remove', 'check']) {
+      expect(out[0]).toContain(`\n  notebooks ${name} FILES…`);
+    }
+    expect(out[0]).not.toContain('course');
+  });
+});
+
 describe('--dry-run', () => {
   it('shows the lines that would come, and writes nothing', async () => {
     const path = file('intro.ipynb');
@@ -256,6 +268,24 @@ describe('folders', () => {
       'n/b.ipynb: inserted as cell 2, with the id "b"',
       '2 notebooks: 2 inserted.'
     ]);
+  });
+
+  it('give a notebook once, under its own name, whatever links to it', async () => {
+    file('lessons/intro.ipynb');
+    mkdirSync(join(folder, 'a'));
+    symlinkSync('../lessons/intro.ipynb', join(folder, 'a', 'link.ipynb'));
+    expect(await notebooks(['insert', '--recursive', folder])).toMatchObject({
+      code: 0,
+      out: [
+        'a/link.ipynb: inserted as cell 2, with the id "intro"',
+        '1 notebook: 1 inserted.'
+      ]
+    });
+    symlinkSync('loop.ipynb', join(folder, 'loop.ipynb'));
+    const loop = await notebooks(['check', join(folder, 'loop.ipynb')]);
+    expect(loop.out[0]).toBe(
+      'loop.ipynb: refused: it is a link that leads back to itself'
+    );
   });
 
   it('without notebooks are noticed', async () => {
