@@ -28,9 +28,10 @@ __all__ = [
 def status() -> dict[str, object]:
     """What has become of this session's events: for students and teachers to print.
 
-    `sending` tells whether what happens now is sent. `queued` waits to be sent, `held` for a page's word, `on_disk` of these is kept for the next
-    session, `sent` was accepted, `confirmed` was delivered by the page, `failed` was refused for
-    good, `dropped` found no room; `last_error` says what is wrong now.
+    `sending` tells whether what happens now is sent. `queued` waits to be sent, `held` for a
+    page's word, `on_disk` of these is kept for the next session, `sent` was accepted,
+    `confirmed` was delivered by the page, `failed` was refused for good, `dropped` found no
+    room; `last_error` says what is wrong now.
     """
     from .tracked import active
 

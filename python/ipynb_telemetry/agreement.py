@@ -60,7 +60,7 @@ class Agreement:
         config, sender = self._config, self._sender
         known = sender.course_known(0.0)
         now = None if known is None else self.standing(config.policy.merged(known))
-        sender.settle = self._settle
+        sender.settle, sender.settle_again = self._settle, self._settle_again
         if now is None:
             sender.begin(agreed=config.answer is True, level=None)
         else:
@@ -190,6 +190,13 @@ class Agreement:
         now = self.standing()
         return now.sends, now.level
 
+    def _settle_again(self) -> tuple[bool, str | None] | None:
+        """The same after somebody has decided elsewhere; None while there is nothing to go by."""
+        if self._settings is None or self._in_setup:
+            return None
+        now = self.standing()
+        return now.sends, now.level
+
     # Both.
 
     def _apply(self) -> consent.Standing:
@@ -223,13 +230,16 @@ class Agreement:
         return levels.strictest(str((self._settings or {}).get("level")), self._config.most)
 
     def _id(self, settings: Mapping[str, object] | None = None) -> str:
+        return state.key_of(self._course(settings), self._config.host)
+
+    def _course(self, settings: Mapping[str, object] | None = None) -> str:
         return str((settings or self._settings or {}).get("course"))
 
     def _record(self, settings: Mapping[str, object] | None = None) -> dict[str, object] | None:
         """The decision in force: the last one of what is known here and in the file."""
-        course = self._id(settings)
-        kept = state.load().consents
-        found = (_decided.get(course), kept.get(course), kept.get(self._place))
+        kept = state.load()
+        written = state.decision(self._course(settings), self._config.host, kept)
+        found = (_decided.get(self._id(settings)), written, kept.consents.get(self._place))
         known = [one for one in found if one is not None]
         return max(known, key=lambda one: str(one.get("at")), default=None)
 

@@ -21,6 +21,7 @@ NOBODY = (
     "No name was given and none can be asked for here, so nothing is sent. "
     "Set TELEMETRY_STUDENT_NAME or call setup_telemetry(..., student_name=...)."
 )
+NOTHING_VISIBLE = "TELEMETRY_STUDENT_NAME has no visible character, so it is passed over."
 NOT_YOU = "Not you? Run ipynb_telemetry.forget_me() and then this cell again."
 OTHER_SCRIPT = (
     "Your name is kept as you typed it. If your class list is in Latin letters, run "
@@ -93,8 +94,13 @@ def _named(settings: configuration.Config) -> Named | None:
     from . import names
 
     if settings.student_name is not None:
-        name = names.normalize_full_name(settings.student_name)
-        return Named(name, keep=settings.named_by_caller)
+        try:
+            name = names.normalize_full_name(settings.student_name)
+            return Named(name, keep=settings.named_by_caller)
+        except names.EmptyNameError:
+            if settings.named_by_caller:
+                raise
+            print(f"{notices.PREFIX}{NOTHING_VISIBLE}")
     from . import state
 
     known = _last_name or state.load().student

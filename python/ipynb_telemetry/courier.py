@@ -139,6 +139,7 @@ class Courier:
 
     def _send(self, batch: list[Entry], generation: int) -> None:
         office = self._office
+        office.heed()
         bodies: list[bytes] = []
         for entry in batch:
             body = entry.encode(office.level_of(entry), direct=office.direct)

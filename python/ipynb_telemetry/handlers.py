@@ -155,7 +155,9 @@ class ConsentHandler(TelemetryHandler):
         kept = None if record is None else {name: record[name] for name in _RECORD}
         if kept is not None and record.get("told") is True:
             kept["told"] = True  # the notice was shown, and nothing was asked
-        done = state.decide(str(course["course"]), kept)
+        done = state.decide(state.key_of(str(course["course"]), self.upstream.host), kept)
+        if kept is None:  # nor is what was kept without its relay
+            done = state.decide(str(course["course"]), None) and done
         if "student" in body:
             done = state.remember_student(body["student"]) and done
         if kept is not None and kept["decision"] == "declined":
@@ -167,7 +169,7 @@ class ConsentHandler(TelemetryHandler):
 
     def _tell(self, course: dict[str, Any]) -> None:
         known = state.load()
-        record = known.consents.get(str(course["course"]))
+        record = state.decision(str(course["course"]), self.upstream.host, known)
         # Who was only told of a course has not agreed to anything.
         if record is not None and record.get("told") is True and course["consent"] == OPT_IN:
             record = None

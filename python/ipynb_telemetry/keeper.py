@@ -71,6 +71,7 @@ class Keeper:
     def _work(self, now: float) -> bool:
         """One chunk; whether there may be more."""
         office = self._office
+        office.heed()
         with office.changed:
             struck, office.outbox.struck = office.outbox.struck, []
             until = now if office.failures else now - office.timing.keep

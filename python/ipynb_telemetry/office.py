@@ -6,7 +6,7 @@ import threading
 from random import Random
 from time import monotonic as _monotonic
 
-from . import levels, notices
+from . import levels, notices, state
 from .config import COURSE_KEY
 from .gate import Gate
 from .outage import Outage
@@ -55,6 +55,7 @@ class Office:
         self.off = False
         self.generation = 0  # grows when everything is forgotten
         self.decisions = 0  # of the student, so that an older answer does not undo a newer one
+        self.decided: object = None  # the state file when it was last heeded
         self.line: Line | None = None  # the request under way
         self.limit = MAX_BATCH_EVENTS
         self.failures = 0
@@ -105,6 +106,29 @@ class Office:
         if self.line is not None:
             self.line.abort()
         self.wake()
+
+    def heed(self) -> None:
+        """Do as was decided in another notebook or on a page. Not for callers with the lock."""
+        stamp, settle_again = state.stamp(), self.client.settle_again
+        if stamp == self.decided or settle_again is None:
+            return
+        decisions = self.decisions
+        settled = settle_again()
+        if settled is None:
+            return
+        with self.changed:
+            if decisions != self.decisions:
+                return  # something newer was decided meanwhile
+            was_closed, before = self.gate.closed, self.gate.limit
+            self.gate.decide(*settled)
+            self.decided = stamp
+            closes = self.gate.closed and not was_closed
+            if closes:
+                self.forget()
+        if closes:
+            self.spool.erase()
+        elif self.gate.limit != before:
+            self.rewrite()
 
     def rewrite(self) -> None:
         """What is on the disk says too much, or says it wrongly. Not for callers with the lock."""

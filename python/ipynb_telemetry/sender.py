@@ -19,9 +19,10 @@ from .timing import Timing
 class Sender:
     """Everything for one address and key. `flush` and `course_known` wait, all others return.
 
-    Two callbacks, called in a thread of ours: `on_sent` is given the events that the other
+    Three callbacks, called in a thread of ours: `on_sent` is given the events that the other
     side has accepted; `settle` is given the course's settings whenever they have been asked
-    for, and says whether the student lets anything be sent, and up to which level.
+    for, and says whether the student lets anything be sent, and up to which level;
+    `settle_again` says it whenever a decision may have been written elsewhere.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Sender:
         self.timing = timing or Timing()
         self.on_sent: Callable[[list[dict[str, object]]], None] | None = None
         self.settle: Callable[[dict[str, object]], tuple[bool, str | None]] | None = None
+        self.settle_again: Callable[[], tuple[bool, str | None] | None] | None = None
         self._office = Office(self, host, api_key, max_events, policy.of_environment())
         self._keeper = Keeper(self._office)
         self._threads: list[threading.Thread] = []

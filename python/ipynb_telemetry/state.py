@@ -25,7 +25,7 @@ LOCK_SECONDS = 0.5
 
 
 class State:
-    """`student` is the remembered name or None; `consents` are decision records by course id."""
+    """`student` is the remembered name or None; `consents` are decisions by `key_of` a course."""
 
     __slots__ = ("consents", "student")
 
@@ -82,6 +82,32 @@ def decide(course: str, record: dict[str, object] | None) -> bool:
         kept["consents"] = consents
 
     return _change(change)
+
+
+def key_of(course: str, host: str) -> str:
+    """What a decision is kept under: another relay may have a course of the same id."""
+    from hashlib import sha256
+
+    place = sha256(host.rstrip("/").encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{course}@{place}"
+
+
+def decision(course: str, host: str, kept: State | None = None) -> dict[str, object] | None:
+    """The decision on a course at a relay; of one kept without its relay, only a no counts."""
+    consents = (kept or load()).consents
+    former = consents.get(course)
+    if former is not None and former.get("decision") != "declined":
+        former = None
+    return consents.get(key_of(course, host), former)
+
+
+def stamp() -> tuple[int, int, int] | None:
+    """Another one whenever somebody has written the file; None where there is none."""
+    try:
+        about = os.stat(_file())
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino, about.st_size
 
 
 def forget() -> bool:

@@ -5,7 +5,7 @@ import time
 
 import ipynb_telemetry
 import pytest
-from ipynb_telemetry import agreement, bootstrap, setup_telemetry, state, tracked
+from ipynb_telemetry import agreement, bootstrap, consent, setup_telemetry, state, tracked
 from standin import COURSE, KEY, StandIn
 
 NOTICE = {**COURSE, "notice": {**COURSE["notice"], "version": 2}}
@@ -54,6 +54,11 @@ def consents(relay) -> list[tuple]:
     ]
 
 
+def remembered(relay) -> dict:
+    """The decision on the course of this relay."""
+    return state.load().consents[state.key_of("demo", relay.url)]
+
+
 def quiet(relay) -> None:
     """The course has been asked, and time enough to send something has passed."""
     relay.wait_for(lambda: any(path == "/api/v1/course" for _, path, _ in relay.requests))
@@ -72,7 +77,7 @@ def test_a_notice_is_shown_once_for_each_version_and_then_it_is_sent(relay, some
         assert words in told
     begin(relay)
     assert "records how" not in capsys.readouterr().out
-    record = state.load().consents["demo"]
+    record = remembered(relay)
     assert (record["decision"], record["notice_version"], record["by"]) == ("agreed", 2, "kernel")
     relay.course = {**NOTICE, "notice": {**NOTICE["notice"], "version": 3}}
     begin(relay)
@@ -95,7 +100,7 @@ def test_who_declines_a_notice_is_left_alone_from_then_on(relay, somebody, capsy
     assert out.count(agreement.AS_DECIDED) == 2
     assert sent(relay) == ["start", "consent"]
     assert consents(relay) == [("withdrawn", "outcomes", 2)]
-    assert state.load().consents["demo"]["decision"] == "declined"
+    assert remembered(relay)["decision"] == "declined"
     ipynb_telemetry.agree()
     builtins._telemetry_capture("seen")
     assert sent(relay)[2:] == ["consent", "seen"]
@@ -157,7 +162,7 @@ def test_who_agrees_is_not_asked_again_until_the_notice_changes(relay, somebody,
     assert len(asked) == 1
     assert sent(relay) == ["start", "consent", "end", "start"]
     assert consents(relay) == [("given", "outcomes", 2)]
-    assert state.load().consents["demo"]["decision"] == "agreed"
+    assert remembered(relay)["decision"] == "agreed"
     relay.course = {**ASKS, "notice": {**ASKS["notice"], "version": 3}}
     begin(relay)
     assert len(asked) == 2
@@ -296,9 +301,10 @@ def test_a_relay_that_is_away_holds_setup_up_for_two_seconds_at_most(somebody, c
 
 
 def test_a_remembered_agreement_holds_when_the_relay_comes_back_late(somebody, capsys):
-    state.decide("demo", {"decision": "agreed", "level": "code", "notice_version": 2})
     with StandIn(ASKS) as relay:
         url, port = relay.url, relay.port
+    yes = {"decision": "agreed", "level": "code", "notice_version": 2}
+    state.decide(state.key_of("demo", url), yes)
     setup_telemetry("intro", host=url, api_key=KEY, student_name="Ada Byron")
     builtins._telemetry_capture("early")
     with StandIn(ASKS, port=port) as relay:
@@ -329,7 +335,7 @@ def test_who_agrees_before_the_course_answers_is_heard_when_it_does(somebody, ca
     with StandIn(ASKS, port=port) as relay:
         relay.wait_for_events(2)
         assert sorted(sent(relay)) == ["consent", "start"]
-    assert state.load().consents["demo"]["decision"] == "agreed"
+    assert remembered(relay)["decision"] == "agreed"
 
 
 def test_who_declines_before_the_course_answers_need_not_do_it_again(somebody):
@@ -344,7 +350,7 @@ def test_who_declines_before_the_course_answers_need_not_do_it_again(somebody):
         assert KEY not in str(state.load().consents)
         ipynb_telemetry.agree()
         assert sent(relay) == ["consent"]
-        assert list(state.load().consents) == ["demo"]
+        assert list(state.load().consents) == [state.key_of("demo", relay.url)]
 
 
 def test_a_course_that_begins_to_ask_stops_what_was_sent(relay, somebody, monkeypatch, capsys):
@@ -385,3 +391,36 @@ def test_a_server_that_has_switched_it_off_is_said(relay, monkeypatch, capsys):
     begin(relay)
     assert "switched it off" in capsys.readouterr().out
     assert relay.requests == []
+
+
+def test_a_no_in_another_notebook_holds_at_once(relay, somebody):
+    relay.course = NOTICE
+    begin(relay)
+    relay.wait_for_events(1)
+    version = NOTICE["notice"]["version"]
+    no = consent.record(consent.DECLINED, "outcomes", version)
+    no["at"] = "2999-01-01T00:00:00.000Z"
+    assert state.decide(state.key_of("demo", relay.url), no)
+    builtins._telemetry_capture("unseen")
+    assert sent(relay) == ["start"]
+    assert ipynb_telemetry.status()["sending"] is False
+
+
+def test_a_yes_holds_for_one_relay_alone(relay, monkeypatch):
+    relay.course = ASKS
+    yes = consent.record(consent.AGREED, "outcomes", 2)
+    for key in ("demo", state.key_of("demo", "https://other.example.org")):
+        assert state.decide(key, yes)
+    begin(relay)
+    builtins._telemetry_capture("unseen")
+    quiet(relay)
+    assert state.decide(state.key_of("demo", relay.url), yes)
+    begin(relay)
+    relay.wait_for_events(1)
+
+
+def test_a_no_that_was_kept_without_its_relay_still_holds(relay, somebody):
+    relay.course = NOTICE
+    assert state.decide("demo", consent.record(consent.DECLINED, "outcomes", 2))
+    begin(relay)
+    quiet(relay)

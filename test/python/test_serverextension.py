@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from ipynb_telemetry import state
 from ipynb_telemetry.serverextension import _configured, policy_of, tell_kernels
 from sending import POSTHOG_KEY, run_python
 from servers import TOKEN, Server
@@ -155,7 +156,9 @@ def test_a_decision_is_kept_where_kernels_find_it_until_it_is_forgotten(server):
     assert server.ask("PUT", CONSENT, put)[:2] == (200, answer)
     assert server.get(CONSENT)[1] == answer
     kept = json.loads((home / "state.json").read_text())
-    assert kept == {"student": "JOHN-DOE", "consents": {"demo": RECORD}}
+    (key,) = kept["consents"]
+    assert kept == {"student": "JOHN-DOE", "consents": {key: RECORD}}
+    assert key.startswith("demo@")
     # That somebody was only told stays known: it is no agreement to a course that asks.
     told = {**RECORD, "told": True}
     assert server.ask("PUT", CONSENT, {"record": told})[1]["record"] == told
@@ -294,7 +297,8 @@ def test_a_policy_holds_for_pages_kernels_and_batches_and_the_hub_says_who_it_is
             assert answer[:2] == (200, {"status": "Ok", "not_collected": 1})
             assert len(relay.batches) == 1
             # Who was only told of a course has not agreed to one that asks.
-            told = {"student": None, "consents": {"demo": {**RECORD, "told": True}}}
+            key = state.key_of("demo", relay.url)
+            told = {"student": None, "consents": {key: {**RECORD, "told": True}}}
             (tmp_path / "home").mkdir(exist_ok=True)
             (tmp_path / "home" / "state.json").write_text(json.dumps(told))
             assert server.get(CONSENT)[1]["record"] is None

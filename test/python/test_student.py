@@ -149,3 +149,10 @@ def test_a_hint_for_another_script_is_given_once(relay, monkeypatch, capsys):
     assert "kept as you typed it" in capsys.readouterr().out
     begin(relay)
     assert "kept as you typed it" not in capsys.readouterr().out
+
+
+def test_a_variable_that_names_nobody_is_passed_over(relay, monkeypatch, capsys):
+    monkeypatch.setenv("TELEMETRY_STUDENT_NAME", "\u200b")
+    state.remember_student("REMEMBERED-NAME")
+    assert begin(relay) == "REMEMBERED-NAME"
+    assert capsys.readouterr().out.count("TELEMETRY_STUDENT_NAME") == 1
