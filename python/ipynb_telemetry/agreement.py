@@ -48,6 +48,8 @@ class Agreement:
         self._somebody = somebody
         self._in_setup = True  # which prints and asks by itself
         self._settings: Mapping[str, object] | None = None
+        self._telling: int | None = None  # version of the notice that is being said
+        self._earlier = False  # whether an earlier session may have sent something
         self._postponed: Callable[[], object] | None = None  # until the course is known
         self._drafts: list[events.Draft] = []
         self.report: Callable[[events.Draft], None] | None = None
@@ -111,7 +113,8 @@ class Agreement:
             return MANDATORY
         draft = self._draft("withdrawn")
         self._decide(consent.DECLINED, None)
-        if before.sends and self.close is not None:
+        left = self._earlier or self._sender.has_tried
+        if before.sends and left and self.close is not None:
             self.close(draft)
         else:
             self._apply()
@@ -153,6 +156,7 @@ class Agreement:
 
     def _meet(self, settings: Mapping[str, object]) -> None:
         self._settings = self._config.policy.merged(settings)
+        self._earlier = self._agreed_before()
         now, page = self.standing(), self._config.page
         if now.asks and self._somebody and not page:
             print(f"{notices.PREFIX}{self._notice()}")
@@ -179,12 +183,15 @@ class Agreement:
             return now.sends, now.level
         late = self._settings is None
         self._settings = settings
+        if late:
+            self._earlier = self._agreed_before()
         if self._postponed is not None:
             decided, self._postponed = self._postponed, None
             decided()
-        elif late and now.tells and self._somebody and not self._config.page:
-            notices.say(self._notice())
-            self._decide(consent.AGREED, None, told=True)
+        elif now.tells and self._somebody and not self._config.page:
+            if self._telling != now.version:
+                self._telling = now.version
+                notices.say(self._notice(), self._was_told)
         elif late and (line := self._line(now)) is not None:
             notices.say(line)
         now = self.standing()
@@ -198,6 +205,12 @@ class Agreement:
         return now.sends, now.level
 
     # Both.
+
+    def _was_told(self) -> None:
+        """The notice has been written; until then no more leaves than the last one told."""
+        if self.standing().tells:
+            self._decide(consent.AGREED, None, told=True)
+            self._apply()
 
     def _apply(self) -> consent.Standing:
         now = self.standing()
@@ -219,7 +232,7 @@ class Agreement:
     def _notice(self) -> str:
         mandatory = self._config.policy.mandatory
         settings = self._settings or {}
-        return notice_text(settings, self._level(), student=self._student, mandatory=mandatory)
+        return notice_text(settings, self._most(), student=self._student, mandatory=mandatory)
 
     def _level(self) -> str:
         """The level of what may be sent now."""
@@ -250,6 +263,9 @@ class Agreement:
 
         told = f"{self._config.host} {self._config.api_key}".encode("utf-8", "replace")
         return f"?{sha256(told).hexdigest()[:16]}"
+
+    def _agreed_before(self) -> bool:
+        return (self._record() or {}).get("decision") == consent.AGREED
 
     def _decide(self, decision: str, level: str | None, *, told: bool = False) -> None:
         chosen = level if level in levels.LEVELS else None

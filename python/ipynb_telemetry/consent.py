@@ -64,10 +64,11 @@ def standing(
     agreed, declined = (record.get("decision") == what for what in (AGREED, DECLINED))
     if mode == NOTICE:
         if mandatory:
-            return Standing(mode, version, sends=True, tells=not (agreed and fresh))
+            told = level if agreed and not fresh else None
+            return Standing(mode, version, sends=True, tells=not (agreed and fresh), level=told)
         if declined or paused or answer is False:
             return Standing(mode, version, sends=False)
-        if record.get("told") is True:
+        if record.get("told") is True and fresh:
             level = None  # the student was told, and chose nothing
         return Standing(mode, version, sends=True, tells=not (agreed and fresh), level=level)
     # Who was only told of a course has not agreed to anything.

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PREFIX = "ipynb-telemetry: "
 
-_waiting: list[str] = []
+_waiting: list[tuple[str, Callable[[], object] | None]] = []
 _at_run_end = False
 _faults: set[str] = set()
 
 
-def say(line: str) -> None:
+def say(line: str, then: Callable[[], object] | None = None) -> None:
     """Have one line written to stderr. Never raises.
 
     A background thread's output may land in any cell or in none; where runs are
     observed, the line waits for the end of one and is written within it.
+    `then` is called once it has been.
     """
-    _waiting.append(line)
+    _waiting.append((line, then))
     if not _at_run_end:
         flush()
 
@@ -41,11 +46,16 @@ def wait_for_runs(wait: bool) -> None:
 def flush() -> None:
     """Write what waits."""
     while _waiting:
-        line = _waiting.pop(0)
+        line, then = _waiting.pop(0)
         try:
             print(PREFIX + line, file=sys.stderr, flush=True)
         except Exception:
             return  # no stderr, nobody to tell
+        if then is not None:
+            try:
+                then()
+            except Exception as error:
+                fault(error)
 
 
 def forget() -> None:

@@ -58,6 +58,15 @@ class Sender:
         """Whether what is made now is sent: not off, and nobody objects."""
         return not self._office.off and not self._office.gate.closed
 
+    @property
+    def has_tried(self) -> bool:
+        """Whether anything may have left, from here or by a page."""
+        with self._office.changed:
+            outbox = self._office.outbox
+            if outbox.sent or outbox.confirmed or outbox.flying:
+                return True
+            return any(entry.tried for entry in outbox.queue)
+
     # A session, and what the student decides.
 
     def begin(self, agreed: bool, level: str | None = None) -> None:

@@ -5,7 +5,16 @@ import time
 
 import ipynb_telemetry
 import pytest
-from ipynb_telemetry import agreement, bootstrap, consent, setup_telemetry, state, tracked
+from ipynb_telemetry import (
+    agreement,
+    bootstrap,
+    consent,
+    notices,
+    setup_telemetry,
+    state,
+    tracked,
+    transport,
+)
 from standin import COURSE, KEY, StandIn
 
 NOTICE = {**COURSE, "notice": {**COURSE["notice"], "version": 2}}
@@ -424,3 +433,30 @@ def test_a_no_that_was_kept_without_its_relay_still_holds(relay, somebody):
     assert state.decide("demo", consent.record(consent.DECLINED, "outcomes", 2))
     begin(relay)
     quiet(relay)
+
+
+def test_a_raised_level_waits_for_its_notice(relay, somebody, capsys):
+    relay.course = NOTICE
+    begin(relay)
+    relay.wait_for_events(1)
+    sender = tracked.active().sender
+    notices.wait_for_runs(True)
+    raised = {**NOTICE, "level": "code", "notice": {**NOTICE["notice"], "version": 3}}
+    told = sender.settle(raised)
+    assert told == (True, "outcomes")
+    sender.settle(raised)
+    capsys.readouterr()
+    notices.flush()
+    assert capsys.readouterr().err.count("records how") == 1
+    assert sender.settle(raised) == (True, None)
+    assert remembered(relay)["notice_version"] == 3
+
+
+def test_withdrawing_where_nothing_was_sent_sends_nothing(somebody):
+    with StandIn(NOTICE) as relay:
+        relay.course = NOTICE
+        sender = transport.sender_for(relay.url, KEY, transport.Timing(linger=60))
+        begin(relay)
+        assert sender.sends
+        ipynb_telemetry.decline()
+        quiet(relay)
