@@ -12,15 +12,21 @@ export interface BarText {
   buttons: readonly { action: BarAction; label: string }[];
 }
 
-/** The bar for what holds; null where there is nothing to ask or tell. */
+/**
+ * The bar for what holds; null where there is nothing to ask or tell.
+ *
+ * @param needsName nothing can be recorded before the student gives a name.
+ */
 export function barOf(
   standing: Standing,
   course: Course | null,
   record: Decision | null,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  needsName = false
 ): BarText | null {
   const { state, mayStop } = standing;
-  if (course === null || (state !== 'ask' && state !== 'tell')) {
+  const told = state === 'sending' && !needsName;
+  if (course === null || told || !['ask', 'tell', 'sending'].includes(state)) {
     return null;
   }
   const name = courseName(course, trans);
@@ -45,9 +51,14 @@ export function barOf(
     };
   }
   return {
-    text: renewed
-      ? trans.__('“%1” has changed what it records in this notebook.', name)
-      : trans.__('“%1” records what happens in this notebook.', name),
+    text: needsName
+      ? trans.__(
+          '“%1” records what happens in this notebook once you have given your name.',
+          name
+        )
+      : renewed
+        ? trans.__('“%1” has changed what it records in this notebook.', name)
+        : trans.__('“%1” records what happens in this notebook.', name),
     buttons: [
       { action: 'read', label: trans.__('Details') },
       { action: 'seen', label: trans.__('OK') },

@@ -7,7 +7,13 @@ import type { PrivacyLevel } from '../events/types.js';
 import type { ConsentState } from './consent.js';
 import type { Course } from './courseAnswer.js';
 import { element } from './dom.js';
-import { levelsUpTo, levelWords, noticeOf, type Notice } from './notice.js';
+import {
+  answersOf,
+  levelsUpTo,
+  levelWords,
+  noticeOf,
+  type Notice
+} from './notice.js';
 
 /** What the dialogue is about. */
 export interface DialogFacts {
@@ -31,21 +37,12 @@ export async function askConsent(
   facts: DialogFacts,
   trans: TranslationBundle
 ): Promise<DialogAnswer> {
-  const asks = facts.course.settings.consent === 'opt-in';
-  const running = facts.state === 'sending' || facts.state === 'tell';
-  const later = { label: trans.__('Decide later'), actions: ['later'] };
-  const agree = {
-    label: asks ? trans.__('I agree') : trans.__('OK'),
-    actions: ['agree']
-  };
-  const decline = {
-    label:
-      running || facts.state === 'paused'
-        ? trans.__('Stop recording')
-        : trans.__('No'),
-    actions: ['decline']
-  };
-  const offered = [later, ...(facts.mayStop ? [decline] : []), agree];
+  const { course, state, mayStop } = facts;
+  const labels = answersOf(course, state, mayStop, trans);
+  const offered = (['later', 'decline', 'agree'] as const).flatMap(action => {
+    const label = labels[action];
+    return label === null ? [] : [{ label, actions: [action] }];
+  });
   let before: NoticeBody | undefined;
   for (;;) {
     // The dialogue takes its body along when it goes.
@@ -61,6 +58,8 @@ export async function askConsent(
       focusNodeSelector: body.focusAt
     });
     dialog.addClass('jp-ipynbTelemetry-dialog');
+    // JupyterLab names only dialogues whose body is text.
+    dialog.node.setAttribute('aria-label', body.notice.title);
     const { button } = await dialog.launch();
     if (button.actions.includes('decline')) {
       return { decision: 'declined' };
@@ -93,7 +92,7 @@ class NoticeBody extends Widget {
     this._facts = facts;
     this._trans = trans;
     this.level = before?.level ?? facts.level;
-    this.notice = noticeOf(facts.course, this.level, trans);
+    this.notice = noticeOf(facts.course, this.level, trans, facts.state);
     this._text = element('div', {
       class: 'jp-ipynbTelemetry-notice',
       tabindex: '0',
@@ -138,7 +137,8 @@ class NoticeBody extends Widget {
   }
 
   private _show(): void {
-    this.notice = noticeOf(this._facts.course, this.level, this._trans);
+    const { course, state } = this._facts;
+    this.notice = noticeOf(course, this.level, this._trans, state);
     this._text.replaceChildren(
       element('p', {}, this.notice.summary),
       ...this.notice.parts.flatMap(part => [

@@ -7,7 +7,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { DisposableSet, type IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import { NoticeBar } from './banner.js';
-import { barOf, type BarAction } from './barText.js';
+import { barOf, type BarAction, type BarText } from './barText.js';
 import { COMMANDS } from './commands.js';
 import type { Desk } from './desk.js';
 import { guarded } from './guard.js';
@@ -112,6 +112,8 @@ export class Face implements IDisposable {
           item: status,
           align: 'right',
           rank: 900,
+          // Narrow windows show only what has a priority.
+          priority: 1,
           // The bar shows its items anew whenever the window changes.
           isActive: () => this._showsStatus,
           activeStateChanged: this._statusShown
@@ -157,12 +159,13 @@ export class Face implements IDisposable {
     const { recorder, trans } = this._options;
     const { agreement, notebooks } = recorder;
     const { course, record, standing } = agreement;
-    const bar = barOf(standing, course, record, trans);
-    const wanted = new Set<NotebookPanel>();
-    if (bar !== null) {
-      for (const { panel, concerned } of notebooks.followed) {
-        if (concerned && !this._dismissed.has(panel) && !panel.isDisposed) {
-          wanted.add(panel);
+    const wanted = new Map<NotebookPanel, BarText>();
+    for (const { panel, concerned } of notebooks.followed) {
+      if (concerned && !this._dismissed.has(panel) && !panel.isDisposed) {
+        const needsName = recorder.needsName(panel);
+        const bar = barOf(standing, course, record, trans, needsName);
+        if (bar !== null) {
+          wanted.set(panel, bar);
         }
       }
     }
@@ -176,8 +179,8 @@ export class Face implements IDisposable {
         shown.dispose();
       }
     }
-    for (const panel of wanted) {
-      (this._bars.get(panel) ?? this._addBar(panel)).present(bar!);
+    for (const [panel, bar] of wanted) {
+      (this._bars.get(panel) ?? this._addBar(panel)).present(bar);
     }
   }
 
@@ -201,15 +204,13 @@ export class Face implements IDisposable {
   private async _act(action: BarAction, panel: NotebookPanel): Promise<void> {
     switch (action) {
       case 'agree':
+      case 'seen':
         await (this._options.recorder.needsName(panel)
           ? this._read(panel)
           : this._agree());
         break;
       case 'decline':
         await this._decline();
-        break;
-      case 'seen':
-        await this._agree();
         break;
       case 'read':
         await this._read(panel);

@@ -2,6 +2,7 @@
 import { SELECTABLE_EVENTS } from '../events/collection.js';
 import type { PrivacyLevel } from '../events/types.js';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { ConsentState } from './consent.js';
 import { courseName, LEVELS, type Course } from './courseAnswer.js';
 
 type Selectable = (typeof SELECTABLE_EVENTS)[number];
@@ -154,11 +155,43 @@ export function levelsUpTo(level: PrivacyLevel): readonly PrivacyLevel[] {
   return LEVELS.slice(0, LEVELS.indexOf(level) + 1);
 }
 
-/** The notice of `course` as it would be at `level`. */
+/** What the buttons below the notice say; null where one is not offered. */
+export function answersOf(
+  { settings }: Course,
+  state: ConsentState,
+  mayStop: boolean,
+  trans: TranslationBundle
+): { later: string; decline: string | null; agree: string } {
+  const running = state === 'sending' || state === 'tell';
+  const paused = state === 'paused';
+  const declined = state === 'declined';
+  const agree =
+    settings.consent === 'opt-in'
+      ? trans.__('I agree')
+      : declined
+        ? trans.__('Record again')
+        : trans.__('OK');
+  return {
+    later:
+      state === 'sending' || paused || declined
+        ? trans.__('Close')
+        : trans.__('Decide later'),
+    decline:
+      !mayStop || declined
+        ? null
+        : running || paused
+          ? trans.__('Stop recording')
+          : trans.__('No'),
+    agree: paused ? trans.__('Go on recording') : agree
+  };
+}
+
+/** The notice of `course` as it would be at `level`, for who is in `state`. */
 export function noticeOf(
   course: Course,
   level: PrivacyLevel,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  state: ConsentState = 'tell'
 ): Notice {
   const { settings } = course;
   const { notice } = settings;
@@ -176,11 +209,15 @@ export function noticeOf(
       ? trans.__(
           'Nothing is recorded before you agree. Whether you do has no effect on what you can run, and you can change your mind at any time.'
         )
-      : course.policy.mandatory
-        ? trans.__('The course records what is listed here while you work.')
-        : trans.__(
-            'The course records what is listed here while you work. You can pause or stop it at any time.'
-          ),
+      : state === 'declined'
+        ? trans.__(
+            'You stopped the recording: nothing is recorded. If you let it begin again, the course records what is listed here while you work.'
+          )
+        : course.policy.mandatory
+          ? trans.__('The course records what is listed here while you work.')
+          : trans.__(
+              'The course records what is listed here while you work. You can pause or stop it at any time.'
+            ),
     parts: [
       {
         heading: trans.__('What is recorded'),

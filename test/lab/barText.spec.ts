@@ -39,6 +39,29 @@ it('tells where a course informs, once for each notice', () => {
   expect(bar(course(), decision())).toBeNull();
 });
 
+it('stays while a name is missing, whatever was agreed to', () => {
+  const named = (record: Decision | null, needsName: boolean) =>
+    barOf(
+      standingOf({
+        off: null,
+        course: course(),
+        record,
+        personal: NO_CHOICES,
+        forgotten: false
+      }),
+      course(),
+      record,
+      trans,
+      needsName
+    );
+  expect(named(decision(), false)).toBeNull();
+  for (const record of [decision(), null]) {
+    expect(named(record, true)!.text).toContain('your name');
+  }
+  expect(named(decision({ decision: 'declined' }), true)).toBeNull();
+  expect(named(decision({ paused: true }), true)).toBeNull();
+});
+
 it('offers no stop where there is none', () => {
   expect(actions(course({}, { mandatory: true }))).toEqual(['read', 'seen']);
 });

@@ -1,7 +1,9 @@
 /** The notice says what the contract and the course's settings say, and nothing else. */
 import { SELECTABLE_EVENTS } from '../../src/events/collection.js';
 import { CommonProperties, EVENT_PROPERTIES } from '../../src/events/schema.js';
+import type { ConsentState } from '../../src/lab/consent.js';
 import {
+  answersOf,
   eventWords,
   levelsUpTo,
   levelWords,
@@ -136,5 +138,33 @@ describe('a notice', () => {
     expect(say({})).toContain('pause or stop');
     expect(say({}, { mandatory: true })).not.toContain('pause or stop');
     expect(say({ consent: 'opt-in' })).toContain('before you agree');
+  });
+
+  it('says so where the recording was stopped', () => {
+    const say = (state: ConsentState) =>
+      noticeOf(course(), 'code', trans, state).summary;
+    expect(say('declined')).toContain('nothing is recorded');
+    expect(say('sending')).not.toContain('nothing is recorded');
+  });
+});
+
+describe('the answers', () => {
+  it('say what they do', () => {
+    const of = (state: ConsentState, mayStop = true, one = course()) =>
+      Object.values(answersOf(one, state, mayStop, trans));
+    expect(of('tell')).toEqual(['Decide later', 'Stop recording', 'OK']);
+    expect(of('tell', false)).toEqual(['Decide later', null, 'OK']);
+    expect(of('sending')).toEqual(['Close', 'Stop recording', 'OK']);
+    expect(of('paused')).toEqual([
+      'Close',
+      'Stop recording',
+      'Go on recording'
+    ]);
+    expect(of('declined')).toEqual(['Close', null, 'Record again']);
+    expect(of('ask', true, course({ consent: 'opt-in' }))).toEqual([
+      'Decide later',
+      'No',
+      'I agree'
+    ]);
   });
 });
