@@ -32,7 +32,12 @@ export interface OutboxOptions {
    * event that waited for one course is never sent to another. Without it all is one course.
    */
   course?: () => string | null;
-  /** These events need no more care: delivered, or set aside at the relay. */
+  /**
+   * What may leave of an event now: what waited in a looser time leaves reduced, or (null)
+   * not at all. Without it all leaves as it was taken.
+   */
+  reduce?: (event: QueuedEvent) => QueuedEvent | null;
+  /** These events need no more care: delivered, withheld, or set aside at the relay. */
   onSettled?: (events: readonly QueuedEvent[]) => void;
   /** The state changed. */
   onChange?: () => void;
@@ -112,10 +117,10 @@ export class Outbox {
     return this._options.store.countsOf(sess);
   }
 
-  /** Up to `max` events that wait, the oldest first. */
+  /** Up to `max` events that wait, the oldest first, as they would leave now. */
   async waiting(max: number): Promise<QueuedEvent[]> {
     this._follow();
-    return this._options.store.waiting(max);
+    return this._reduced(await this._options.store.waiting(max));
   }
 
   /** Takes events for delivery; the store gives them their numbers. */
@@ -271,13 +276,26 @@ export class Outbox {
 
   /** Sends one batch; true if the next one may go. */
   private async _deliver(batch: Batch): Promise<boolean> {
-    const { events } = batch;
     const { later, onSettled, store } = this._options;
-    const flight = newFlight(batch);
+    const events = this._reduced(batch.events);
+    if (events.length < batch.events.length) {
+      const left = new Set(uuidsOf(events));
+      const withheld = batch.events.filter(({ uuid }) => !left.has(uuid));
+      store.remove(uuidsOf(withheld), 'dropped');
+      onSettled?.(withheld);
+      this._changed();
+      if (events.length === 0) {
+        return true;
+      }
+    }
+    const flight = newFlight({ events, bytes: batch.bytes });
     this._sentAt = this._now();
     this._flights.add(flight);
     const cancelTimeout = later(ANSWER_TIMEOUT_MS, () => flight.abort.abort());
-    const outcome = await this._send(batch, flight.abort.signal);
+    const outcome = await this._send(
+      { events, bytes: batch.bytes },
+      flight.abort.signal
+    );
     cancelTimeout();
     this._flights.delete(flight);
     flight.land();
@@ -350,6 +368,14 @@ export class Outbox {
     } catch (error) {
       return { kind: 'retry', reason: String(error), afterMs: null };
     }
+  }
+
+  /** What of `events` may leave now. */
+  private _reduced(events: readonly QueuedEvent[]): QueuedEvent[] {
+    const { reduce } = this._options;
+    return events
+      .map(event => (reduce ? reduce(event) : event))
+      .filter(event => event !== null);
   }
 
   /** Ids of what is being sent. */

@@ -37,7 +37,8 @@ export class Recorder implements IDisposable {
     this.outbox = new Outbox({
       store: openStore(serverSettings.baseUrl),
       send: (batch, keepalive, signal) =>
-        postBatch(serverSettings, this._reduced(batch), keepalive, signal),
+        postBatch(serverSettings, batch, keepalive, signal),
+      reduce: event => this._reduced(event),
       course: () => this.agreement?.course?.settings.course ?? null,
       onSettled: events =>
         guarded('acknowledging', () => this.notebooks.acknowledge(events)),
@@ -171,12 +172,14 @@ export class Recorder implements IDisposable {
   }
 
   /** What waited in an earlier, looser time leaves as it may leave now. */
-  private _reduced(batch: readonly QueuedEvent[]): readonly QueuedEvent[] {
-    const { level } = this.agreement.standing;
-    return batch.map(event => {
-      const properties = applyLevel(event.event, event.properties, level);
-      return properties === event.properties ? event : { ...event, properties };
-    });
+  private _reduced(event: QueuedEvent): QueuedEvent | null {
+    const { level, state, collects } = this.agreement.standing;
+    // The word that the student withdrew leaves when nothing else does.
+    if (isSending(state) && !collects(event.event)) {
+      return null;
+    }
+    const properties = applyLevel(event.event, event.properties, level);
+    return properties === event.properties ? event : { ...event, properties };
   }
 
   /** The session that has the focus, else any other. */

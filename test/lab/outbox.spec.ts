@@ -7,6 +7,7 @@ import {
   ANSWER_TIMEOUT_MS,
   FLUSH_DELAY_MS,
   Outbox,
+  type OutboxOptions,
   type OutboxState
 } from '../../src/lab/outbox.js';
 import {
@@ -43,7 +44,11 @@ interface Sent {
 /** An outbox and everything it did. `answers` are given in turn, then `OK`. */
 function outbox(
   answers: (Outcome | Promise<Outcome>)[] = [],
-  { store = stores(), course = (): string | null => 'demo' } = {}
+  {
+    store = stores(),
+    course = (): string | null => 'demo',
+    reduce = undefined as OutboxOptions['reduce']
+  } = {}
 ) {
   const clock = new Clock();
   const sent: Sent[] = [];
@@ -53,6 +58,7 @@ function outbox(
   const box: Outbox = new Outbox({
     store,
     course,
+    ...(reduce ? { reduce } : {}),
     send: async (batch, keepalive, signal) => {
       sent.push({
         at: clock.now,
@@ -110,6 +116,28 @@ it('sends what comes together in one batch, within 100 ms', async () => {
     off: null
   });
   expect(o.box.countsOf('s')).toEqual({ made: 2, delivered: 2, dropped: 0 });
+});
+
+it('sends, shows and notes what may leave now, and gives up what may not', async () => {
+  const reduce: OutboxOptions['reduce'] = one =>
+    one.event === 'focus'
+      ? null
+      : { ...one, properties: { ...one.properties, code: null } };
+  const o = outbox([], { reduce });
+  o.box.add([event('a', 9), event('b', 0, 'focus')]);
+  const shown = await o.box.waiting(9);
+  expect(shown.map(({ uuid }) => uuid)).toEqual(['a']);
+  expect(shown[0]!.properties['code']).toBeNull();
+  await o.clock.pass(100);
+  expect(o.sent.map(one => one.uuids)).toEqual([['a']]);
+  const noted = await o.box.journal.list(9);
+  expect(noted.map(({ event: one }) => one.properties['code'])).toEqual([null]);
+  expect(o.settled.sort()).toEqual(['a', 'b']);
+  expect(o.box.state).toMatchObject({ waiting: 0, delivered: 1, dropped: 1 });
+  o.box.add([event('c', 0, 'focus')]);
+  await o.clock.pass(5000);
+  expect(o.sent).toHaveLength(1);
+  expect(o.box.state).toMatchObject({ waiting: 0, dropped: 2 });
 });
 
 it('sends at once what a durable store brought from before', async () => {
