@@ -9,6 +9,7 @@ import {
 } from './consent.js';
 import {
   LEVELS,
+  readDecision,
   type ConsentAnswer,
   type Course,
   type CourseAnswer,
@@ -41,6 +42,10 @@ export interface AgreementOptions {
   ) => void | Promise<void>;
   /** The student decided here, or the server has kept it: other pages of theirs shall know at once. */
   spread?: (word: Decision | null | 'saved') => void;
+  /** Where an unsaved stop outlives the page; null where the browser forbids it. */
+  kept?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null;
+  /** What begins its key there: the Jupyter server. */
+  keptAs?: string;
   onChange: () => void;
   /** Says something to whoever reads the console. */
   inform?: (message: string) => void;
@@ -104,6 +109,11 @@ export class Agreement {
     return this._trouble;
   }
 
+  /** Why the student's decision could not be saved yet; null where it is. */
+  get unsaved(): string | null {
+    return this._unsaved && this._trouble;
+  }
+
   /** The student's own settings. */
   setPersonal(personal: PersonalSettings): void {
     this._personal = personal;
@@ -116,11 +126,12 @@ export class Agreement {
     this._cancel = null;
     const { server } = this._options;
     const asked = this._decisions;
+    const saving = this._unsaved;
     const [course, consent] = await Promise.all([
       server.course(this._etag),
-      this._unsaved === null
+      saving === null
         ? server.consent()
-        : server.keep(this._unsaved.record, this._unsaved.student)
+        : server.keep(saving.record, saving.student)
     ]);
     if (this._stopped || this._off !== null) {
       return;
@@ -138,9 +149,16 @@ export class Agreement {
     if (consent.kind === 'consent' && asked === this._decisions) {
       this._unsaved = null;
       this._take(consent);
+      if (saving !== null) {
+        this._keep(null);
+      }
     }
     this._schedule([course, consent]);
+    const found = this._unsaved === null && this._restore();
     this._apply();
+    if (found) {
+      await this.refresh();
+    }
   }
 
   /** The student agreed, up to `level`, or declined. `student` is the name they gave with it. */
@@ -172,12 +190,15 @@ export class Agreement {
     this.adopt(record);
     // A kernel elsewhere cannot write it where the server keeps it.
     this._unsaved = { record };
+    this._keep(record);
     void this.refresh();
   }
 
   /** Another page of the student's decided. */
   adopt(record: Decision | null): void {
     this._decisions += 1;
+    // Theirs is the later one, and theirs to save.
+    this._unsaved = null;
     this._record = record;
     this._forgotten = record === null;
     this._apply();
@@ -187,6 +208,7 @@ export class Agreement {
   async forget(): Promise<{ kind: 'ok' } | Off | Retry> {
     this._decisions += 1;
     this._unsaved = null;
+    this._keep(null);
     this._record = null;
     this._student = null;
     this._forgotten = true;
@@ -247,6 +269,7 @@ export class Agreement {
     this._student = student ?? this._student;
     this._forgotten = false;
     this._unsaved = { record, student };
+    this._keep(record);
     // From here on nothing more is made; the rest takes its time.
     this._purging = change.decision === 'declined';
     this._apply();
@@ -265,6 +288,42 @@ export class Agreement {
     }
     this._apply();
     await saved;
+  }
+
+  /** A reload shall not undo that the student stopped, whatever the server says. */
+  private _keep(record: Decision | null): void {
+    const { kept } = this._options;
+    const stops = record?.decision === 'declined' || record?.paused;
+    try {
+      if (stops) {
+        kept?.setItem(this._keptKey, JSON.stringify(record));
+      } else {
+        kept?.removeItem(this._keptKey);
+      }
+    } catch {
+      // A full storage: it holds on this page.
+    }
+  }
+
+  /** Takes up a stop that no page could save; false where there is none, or a later decision. */
+  private _restore(): boolean {
+    try {
+      const text = this._course && this._options.kept?.getItem(this._keptKey);
+      const record = text ? readDecision(JSON.parse(text)) : null;
+      if (record !== null && record.at > (this._record?.at ?? '')) {
+        this._record = record;
+        this._unsaved = { record };
+        return true;
+      }
+    } catch {
+      // Not ours.
+    }
+    return false;
+  }
+
+  private get _keptKey(): string {
+    const { keptAs } = this._options;
+    return `ipynb-telemetry ${keptAs} ${this._course?.settings.course}`;
   }
 
   private _now(): string {

@@ -79,7 +79,8 @@ export class Desk {
         student: notebooks.currentSession?.student ?? agreement.student,
         off: agreement.off,
         outbox: outbox.state,
-        trouble: agreement.trouble
+        trouble: agreement.trouble,
+        unsaved: agreement.unsaved
       }),
       events: async () => ({
         waiting: await outbox.waiting(MAX_LISTED),

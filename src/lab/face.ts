@@ -9,6 +9,7 @@ import { Signal } from '@lumino/signaling';
 import { NoticeBar } from './banner.js';
 import { barOf, type BarAction, type BarText } from './barText.js';
 import { COMMANDS } from './commands.js';
+import { isSending } from './consent.js';
 import type { Desk } from './desk.js';
 import { guarded } from './guard.js';
 import type { Recorder } from './recorder.js';
@@ -132,9 +133,17 @@ export class Face implements IDisposable {
       const { agreement, notebooks, outbox } = recorder;
       const { delivered, dropped, trouble } = outbox.state;
       const settings = agreement.course?.settings;
+      const panel = this._options.tracker.currentWidget;
+      const current = notebooks.followed.find(one => one.panel === panel);
+      const begins =
+        isSending(agreement.standing.state) &&
+        current?.concerned &&
+        current.session === null &&
+        !current.hasSetup;
       this._status.present({
         consent: agreement.standing.state,
         student: notebooks.currentSession?.student ?? null,
+        begins: !begins ? null : recorder.needsName(panel) ? 'name' : 'run',
         course: settings?.title || settings?.course || null,
         off: agreement.off,
         waiting: recorder.waiting,

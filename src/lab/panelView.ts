@@ -17,6 +17,8 @@ export interface PanelFacts {
   outbox: OutboxState;
   /** Why the server's settings could not be had. */
   trouble: string | null;
+  /** Why the student's decision could not be saved yet; null where it is. */
+  unsaved: string | null;
 }
 
 /** What the panel shows, and what its buttons do. */
@@ -153,7 +155,7 @@ export function decisionLine(
 
 /** The queue in one line, and what hinders it in another; '' where nothing does. */
 export function queueLines(
-  { outbox, standing }: PanelFacts,
+  { outbox, standing, unsaved }: PanelFacts,
   trans: TranslationBundle,
   time: (ms: number) => string
 ): [string, string] {
@@ -163,6 +165,12 @@ export function queueLines(
     outbox.delivered,
     outbox.dropped
   );
+  if (unsaved !== null) {
+    return [
+      counts,
+      trans.__('Your decision could not be saved yet: %1', unsaved)
+    ];
+  }
   if (outbox.trouble === null || standing.state === 'off') {
     return [counts, ''];
   }

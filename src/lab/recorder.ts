@@ -13,7 +13,7 @@ import { Agreement } from './agreement.js';
 import { isSending } from './consent.js';
 import { readDecision } from './courseAnswer.js';
 import { guarded } from './guard.js';
-import type { Consent, KeyValueStorage } from './made.js';
+import type { Consent } from './made.js';
 import { Notebooks } from './notebooks.js';
 import { Outbox } from './outbox.js';
 import { Reporter } from './reporter.js';
@@ -51,6 +51,8 @@ export class Recorder implements IDisposable {
       outbox: this.outbox,
       tell: (action, decision) => this._reporter.tell(action, decision),
       spread: word => this._others?.postMessage(word),
+      kept: storage('localStorage'),
+      keptAs: serverSettings.baseUrl,
       onChange: () => guarded('a change of consent', () => this._apply()),
       inform: message => console.warn(message),
       later
@@ -82,7 +84,7 @@ export class Recorder implements IDisposable {
         ),
       decidedInKernel: decision =>
         guarded('a decision in a cell', () => this.agreement.heard(decision)),
-      persisted: sessionBound()
+      persisted: storage('sessionStorage')
     });
     this.notebooks.changed.connect(this._onNotebooksChanged, this);
     this._others = channelOf(serverSettings.baseUrl, word => {
@@ -264,10 +266,10 @@ function later(ms: number, action: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** `sessionStorage`, or null where the browser forbids it. */
-function sessionBound(): KeyValueStorage | null {
+/** What the browser keeps, or null where it forbids that. */
+function storage(kind: 'localStorage' | 'sessionStorage'): Storage | null {
   try {
-    return window.sessionStorage;
+    return window[kind];
   } catch {
     return null;
   }

@@ -8,6 +8,8 @@ export interface StatusFacts {
   consent: ConsentState;
   /** Who is recorded in the notebook that has the focus; null if nobody is. */
   student: string | null;
+  /** What the recording of that notebook waits for; null if it runs, or will not begin by itself. */
+  begins: 'run' | 'name' | null;
   /** Title or id of the course; null until it is known. */
   course: string | null;
   /** Why this page reports nothing at all. */
@@ -74,6 +76,16 @@ function describeRecording(
         'What you do is kept in this browser and sent as soon as the relay answers. Last problem: %1',
         facts.trouble
       )
+    };
+  }
+  if (facts.begins !== null && facts.off === null) {
+    return {
+      state: 'on',
+      text: trans.__('Telemetry: about to record'),
+      tooltip:
+        facts.begins === 'name'
+          ? trans.__('Recording begins once you have given your name.')
+          : trans.__('Recording begins with the next run in this notebook.')
     };
   }
   if (facts.student === null || facts.off !== null) {

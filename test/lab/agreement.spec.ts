@@ -23,9 +23,11 @@ function page(options: {
   record?: Decision | null;
   waiting?: QueuedEvent[];
   away?: boolean;
+  kept?: Map<string, string>;
 }) {
   const clock = new Clock();
   const log: string[] = [];
+  const kept = options.kept ?? new Map<string, string>();
   let waiting = options.waiting ?? [];
   const server = {
     course: options.course ?? {
@@ -36,6 +38,8 @@ function page(options: {
     record: options.record ?? null,
     student: null as string | null,
     away: options.away ?? false,
+    /** It answers, but cannot write. */
+    full: false,
     courseAsked: [] as (string | null)[],
     kept: 0
   };
@@ -53,6 +57,9 @@ function page(options: {
       },
       consent: async () => answer(),
       keep: async (record, student) => {
+        if (server.full) {
+          return { kind: 'retry', reason: 'full', afterMs: null };
+        }
         if (!server.away) {
           server.record = record;
           server.student = student ?? server.student;
@@ -82,6 +89,12 @@ function page(options: {
       waiting.push(event('consent'));
     },
     spread: word => spread.push(word),
+    kept: {
+      getItem: key => kept.get(key) ?? null,
+      setItem: (key, value) => void kept.set(key, value),
+      removeItem: key => void kept.delete(key)
+    },
+    keptAs: '/user/',
     onChange: () => undefined,
     later: clock.later,
     now: () => new Date('2026-11-21T10:00:00Z')
@@ -177,6 +190,45 @@ it('keeps to a withdrawal while the server is away, and until it has it', async 
   expect(p.server.kept).toBe(1);
   await p.clock.pass(REFRESH_MS);
   expect(p.subject.standing.state).toBe('declined');
+});
+
+it.each(['declined', 'paused'])(
+  'a reload does not undo what could not be saved: %s',
+  async how => {
+    const kept = new Map<string, string>();
+    const before = page({ record: decision(), kept });
+    await settle();
+    before.server.full = true;
+    await (how === 'paused'
+      ? before.subject.setPaused(true)
+      : before.subject.decide('declined', 'code'));
+    expect(before.subject.unsaved).toBe('full');
+    before.subject.dispose();
+    const after = page({ record: decision(), kept });
+    after.server.full = true;
+    await settle();
+    expect(after.subject.standing.state).toBe(how);
+    expect(after.subject.unsaved).toBe('full');
+    after.server.full = false;
+    await after.clock.pass(90_000);
+    expect(after.server.kept).toBe(1);
+    expect(after.subject.standing.state).toBe(how);
+    expect(after.subject.unsaved).toBeNull();
+    expect(kept.size).toBe(0);
+  }
+);
+
+it('a later decision elsewhere stands before one that could not be saved', async () => {
+  const kept = new Map<string, string>();
+  const before = page({ record: decision(), kept });
+  await settle();
+  before.server.full = true;
+  await before.subject.decide('declined', 'code');
+  before.subject.dispose();
+  const later = decision({ at: '2026-11-22T10:00:00.000Z' });
+  const after = page({ record: later, kept });
+  await settle();
+  expect(after.subject.standing.state).toBe('sending');
 });
 
 it('a late answer to an earlier question undoes no decision', async () => {

@@ -86,6 +86,7 @@ describe('lines', () => {
       nextAttemptAt: null
     },
     trouble: null,
+    unsaved: null,
     ...change
   });
   const inState = (state: ConsentState, change: Partial<PanelFacts> = {}) =>
@@ -131,6 +132,9 @@ describe('lines', () => {
     });
     expect(queueLines(hindered, trans, time)[1]).toBe(
       'Last problem: away. Next attempt: at 5.'
+    );
+    expect(queueLines({ ...hindered, unsaved: 'full' }, trans, time)[1]).toBe(
+      'Your decision could not be saved yet: full'
     );
   });
 });

@@ -5,6 +5,7 @@ import { trans } from './courses.js';
 const QUIET: StatusFacts = {
   consent: 'sending',
   student: null,
+  begins: null,
   course: null,
   off: null,
   waiting: 0,
@@ -15,6 +16,8 @@ const QUIET: StatusFacts = {
 
 it.each([
   [{}, 'off', 'Telemetry: not set up'],
+  [{ begins: 'run' }, 'on', 'Telemetry: about to record'],
+  [{ begins: 'name', off: 'no key' }, 'off', 'Telemetry: not set up'],
   [{ student: 'A-B' }, 'on', 'Telemetry: recording'],
   [{ student: 'A-B', off: 'no key' }, 'off', 'Telemetry: not set up'],
   [
@@ -49,6 +52,14 @@ it('tells who is reported, to which course, and what became of it', () => {
   for (const part of ['A-B', 'Intro to Python', 'Sent: 7', 'Given up: 2']) {
     expect(tooltip).toContain(part);
   }
+});
+
+it('tells what a recording waits for', () => {
+  const tooltip = (begins: StatusFacts['begins']) =>
+    describeStatus({ ...QUIET, begins }, trans).tooltip;
+  expect(tooltip('run')).toContain('with the next run');
+  expect(tooltip('name')).toContain('your name');
+  expect(tooltip(null)).toContain('setup cell');
 });
 
 it('tells why nothing is recorded', () => {
