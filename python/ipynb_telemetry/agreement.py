@@ -150,6 +150,7 @@ class Agreement:
             self._record(settings),
             answer=self._config.answer,
             mandatory=self._config.policy.mandatory,
+            forgotten=state.load().forgotten,
         )
 
     # In the setup cell.

@@ -46,12 +46,14 @@ def standing(
     *,
     answer: bool | None = None,
     mandatory: bool = False,
+    forgotten: bool = False,
 ) -> Standing:
     """What holds now.
 
     `settings` are the course's with the policy applied, `record` the decision that is
-    remembered, `answer` the environment's, `mandatory` the policy's. A student's own no is
-    above the environment's yes, and a no of the environment above everything.
+    remembered, `answer` the environment's, `mandatory` the policy's; `forgotten`: the student
+    had everything deleted and is asked again. A student's own no is above the environment's
+    yes, and a no of the environment above everything.
     """
     mode = OPT_IN if settings.get("consent") == OPT_IN else NOTICE
     version = notice_version(settings)
@@ -68,6 +70,8 @@ def standing(
             return Standing(mode, version, sends=True, tells=not (agreed and fresh), level=told)
         if declined or paused or answer is False:
             return Standing(mode, version, sends=False)
+        if forgotten and not record and answer is not True:
+            return Standing(mode, version, sends=False, asks=True)
         if record.get("told") is True and fresh:
             level = None  # the student was told, and chose nothing
         return Standing(mode, version, sends=True, tells=not (agreed and fresh), level=level)

@@ -173,7 +173,12 @@ class ConsentHandler(TelemetryHandler):
         # Who was only told of a course has not agreed to anything.
         if record is not None and record.get("told") is True and course["consent"] == OPT_IN:
             record = None
-        told = {"course": course["course"], "student": known.student, "record": record}
+        told = {
+            "course": course["course"],
+            "student": known.student,
+            "record": record,
+            "forgotten": known.forgotten,
+        }
         self.finish(json.dumps(told))
 
 
@@ -184,7 +189,7 @@ class MeHandler(TelemetryHandler):
     async def delete(self) -> None:
         """Forget name, decisions and what kernels could not send: ``{spooled}``, its events."""
         spooled = spool.erase_all()
-        if state.forget():
+        if state.forget(ask_again=True):
             self.finish(json.dumps({"spooled": spooled}))
         else:
             self.say(500, f"{state.home()} cannot be erased; please do that.", spooled=spooled)

@@ -25,13 +25,23 @@ LOCK_SECONDS = 0.5
 
 
 class State:
-    """`student` is the remembered name or None; `consents` are decisions by `key_of` a course."""
+    """`student` is the remembered name or None; `consents` are decisions by `key_of` a course.
 
-    __slots__ = ("consents", "student")
+    `forgotten`: the student had everything deleted, so that whoever has not decided since is
+    asked, also in a course that only informs.
+    """
 
-    def __init__(self, student: str | None, consents: dict[str, dict[str, object]]) -> None:
+    __slots__ = ("consents", "forgotten", "student")
+
+    def __init__(
+        self,
+        student: str | None,
+        consents: dict[str, dict[str, object]],
+        forgotten: bool = False,
+    ) -> None:
         self.student = student
         self.consents = consents
+        self.forgotten = forgotten
 
 
 def home() -> Path:
@@ -58,6 +68,7 @@ def load() -> State:
     return State(
         str(student)[:MAX_NAME_CHARS] if known else None,
         {course: record for course, record in records if _is_decision(record)},
+        kept.get("forgotten") is True,
     )
 
 
@@ -110,8 +121,22 @@ def stamp() -> tuple[int, int, int] | None:
     return about.st_mtime_ns, about.st_ino, about.st_size
 
 
-def forget() -> bool:
-    """Forget name and decisions; whether nothing of them is left."""
+def forget(*, ask_again: bool = False) -> bool:
+    """Forget name and decisions; whether that was written.
+
+    A no outlives it, without the name; `ask_again` forgets that too, and has every course
+    ask before anything is sent.
+    """
+    refused = {key: one for key, one in load().consents.items() if one["decision"] == "declined"}
+    if refused or ask_again:
+
+        def change(kept: dict[str, object]) -> None:
+            kept.clear()
+            kept["consents"] = {} if ask_again else refused
+            if ask_again:
+                kept["forgotten"] = True
+
+        return _change(change)
     with _locked():
         try:
             _file().unlink()

@@ -62,6 +62,14 @@ def test_a_course_that_gives_notice(decision, answer, expected):
     assert stands(NOTICE, decision, answer=answer) == expected
 
 
+def test_who_had_everything_deleted_is_asked_also_where_the_course_only_informs():
+    assert stands(NOTICE, forgotten=True) == (False, True, False)
+    assert stands(NOTICE, forgotten=True, answer=True) == stands(NOTICE, answer=True)
+    assert stands(NOTICE, forgotten=True, mandatory=True) == stands(NOTICE, mandatory=True)
+    for decision in (record(AGREED, "code", NEW), record(DECLINED, "code", NEW)):
+        assert stands(NOTICE, decision, forgotten=True) == stands(NOTICE, decision)
+
+
 def test_where_it_is_mandatory_a_notice_cannot_be_declined():
     for decision in (None, record(DECLINED, "code", NEW), {"decision": AGREED, "paused": True}):
         assert standing(NOTICE, decision, answer=False, mandatory=True).sends

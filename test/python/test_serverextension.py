@@ -137,6 +137,7 @@ def test_the_course_is_passed_on_with_what_the_server_knows_and_is_cached(server
     assert server.get("/ipynb-telemetry/course", If_None_Match='"1"')[0] == 200
 
 
+NOBODY = {"course": "demo", "student": None, "record": None, "forgotten": False}
 RECORD = {
     "decision": "agreed",
     "level": "outcomes",
@@ -150,8 +151,8 @@ CONSENT = "/ipynb-telemetry/consent"
 
 def test_a_decision_is_kept_where_kernels_find_it_until_it_is_forgotten(server):
     home = server.folder / "home"
-    assert server.get(CONSENT)[:2] == (200, {"course": "demo", "student": None, "record": None})
-    answer = {"course": "demo", "student": "JOHN-DOE", "record": RECORD}
+    assert server.get(CONSENT)[:2] == (200, NOBODY)
+    answer = {**NOBODY, "student": "JOHN-DOE", "record": RECORD}
     put = {"record": {**RECORD, "extra": "x"}, "student": "JOHN-DOE"}
     assert server.ask("PUT", CONSENT, put)[:2] == (200, answer)
     assert server.get(CONSENT)[1] == answer
@@ -164,11 +165,11 @@ def test_a_decision_is_kept_where_kernels_find_it_until_it_is_forgotten(server):
     assert server.ask("PUT", CONSENT, {"record": told})[1]["record"] == told
     _, course, headers = server.get("/ipynb-telemetry/course")
     assert course["student"] == "JOHN-DOE"
-    answer = {"course": "demo", "student": "JOHN-DOE", "record": None}
+    answer = {**NOBODY, "student": "JOHN-DOE"}
     assert server.ask("PUT", CONSENT, {"record": None})[:2] == (200, answer)
     server.ask("PUT", CONSENT, put)
     assert server.ask("DELETE", "/ipynb-telemetry/me")[:2] == (200, {"spooled": 0})
-    assert server.get(CONSENT)[1] == {"course": "demo", "student": None, "record": None}
+    assert server.get(CONSENT)[1] == {**NOBODY, "forgotten": True}
     # The name is part of the answer, so a page with the old one is told.
     assert (
         server.get("/ipynb-telemetry/course", If_None_Match=headers["Etag"])[1]["student"] is None

@@ -46,6 +46,19 @@ def test_what_is_remembered_comes_back_and_can_be_forgotten(folder):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_no_outlives_forgetting_unless_all_are_to_be_asked_again(folder):
+    state.remember_student("JOHN-DOE")
+    state.decide("yes", {"decision": "agreed"})
+    state.decide("no", {"decision": "declined"})
+    assert state.forget()
+    kept = state.load()
+    assert (kept.student, list(kept.consents), kept.forgotten) == (None, ["no"], False)
+    assert "JOHN" not in (folder / "state.json").read_text()
+    assert state.forget(ask_again=True)
+    kept = state.load()
+    assert (kept.student, kept.consents, kept.forgotten) == (None, {}, True)
+
+
 def test_only_the_user_can_read_it(folder):
     state.remember_student("JOHN-DOE")
     assert stat.S_IMODE((folder / "state.json").stat().st_mode) == 0o600
