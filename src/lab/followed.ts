@@ -5,7 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import { eventId } from '../events/ids.js';
 import type { Properties } from '../events/types.js';
-import { EditWatch, type SharedCells } from './edits.js';
+import type { EditWatch, SharedCells } from './edits.js';
 import { HELLO_MIME, readHello } from './facts.js';
 import { FocusWatch } from './focus.js';
 import { guarded } from './guard.js';
@@ -287,10 +287,16 @@ export class FollowedNotebook implements IDisposable {
   }
 
   private _connectEdits(on: boolean): void {
-    if (on && this._edits === null) {
+    if (on && Watch === null) {
+      // Few courses collect them, and every page would load it.
+      guarded('loading the edits', async () => {
+        ({ EditWatch: Watch } = await import('./edits.js'));
+        this._connect();
+      });
+    } else if (on && this._edits === null) {
       const shared = this._context.model.sharedModel as unknown as SharedCells;
       this._nameCells();
-      this._edits = new EditWatch(shared, ({ action, id }, chars) => {
+      this._edits = new Watch!(shared, ({ action, id }, chars) => {
         if (action !== 'removed') {
           this._nameCells();
         }
@@ -378,6 +384,9 @@ export class FollowedNotebook implements IDisposable {
   private _isFileConnected = false;
   private _isDisposed = false;
 }
+
+/** What watches edits, once a course collects them. */
+let Watch: typeof EditWatch | null = null;
 
 /** Whether the notebook's saved outputs hold a hello of the kernel package. */
 function hasHello(model: NotebookPanel['context']['model']): boolean {
