@@ -333,7 +333,9 @@ export class Agreement {
   private _take(consent: ConsentAnswer & { kind: 'consent' }): void {
     this._record = consent.record;
     this._student = consent.student;
-    this._forgotten &&= consent.record === null;
+    this._forgotten =
+      consent.record === null &&
+      (this._forgotten || consent.forgotten === true);
   }
 
   private _decide(): Standing {

@@ -14,7 +14,7 @@ export interface ConsentFacts {
   record: Decision | null | undefined;
   /** Null until they are known. */
   personal: PersonalSettings | null;
-  /** The student has just had everything forgotten: nothing leaves before they answer again. */
+  /** The student had everything forgotten: nothing leaves before they answer again. */
   forgotten: boolean;
 }
 

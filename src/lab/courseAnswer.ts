@@ -58,6 +58,8 @@ export type ConsentAnswer =
       /** Remembered name of the student. */
       student: string | null;
       record: Decision | null;
+      /** The student had everything deleted, and has not decided since. */
+      forgotten?: boolean;
     }
   | Off
   | Retry;
@@ -107,7 +109,8 @@ export function readConsentAnswer(answer: Answer): ConsentAnswer {
   return {
     kind: 'consent',
     student: text(body['student']) || null,
-    record: readDecision(body['record'])
+    record: readDecision(body['record']),
+    ...(body['forgotten'] === true ? { forgotten: true } : {})
   };
 }
 

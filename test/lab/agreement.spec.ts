@@ -23,6 +23,7 @@ function page(options: {
   record?: Decision | null;
   waiting?: QueuedEvent[];
   away?: boolean;
+  forgotten?: boolean;
   kept?: Map<string, string>;
 }) {
   const clock = new Clock();
@@ -37,6 +38,7 @@ function page(options: {
     },
     record: options.record ?? null,
     student: null as string | null,
+    forgotten: options.forgotten ?? false,
     away: options.away ?? false,
     /** It answers, but cannot write. */
     full: false,
@@ -47,7 +49,12 @@ function page(options: {
   const answer = (): ConsentAnswer =>
     server.away
       ? away
-      : { kind: 'consent', student: server.student, record: server.record };
+      : {
+          kind: 'consent',
+          student: server.student,
+          record: server.record,
+          forgotten: server.forgotten
+        };
   const spread: unknown[] = [];
   const subject = new Agreement({
     server: {
@@ -327,6 +334,15 @@ it('forgets everything, and waits for an answer also where the course only infor
   expect(p.subject.standing.state).toBe('ask');
   await p.subject.decide('agreed', 'code');
   expect(p.subject.standing.state).toBe('sending');
+});
+
+it('asks who had everything forgotten before this page was loaded', async () => {
+  const p = page({ course: INFORMS, forgotten: true });
+  await settle();
+  expect(p.subject.standing.state).toBe('ask');
+  expect(page({ course: INFORMS }).subject.standing.state).not.toBe('ask');
+  await p.subject.decide('declined', 'code');
+  expect(p.subject.standing.state).toBe('declined');
 });
 
 it('does not stop where the server forbids it', async () => {
