@@ -11,6 +11,7 @@ import {
   type SharedCells
 } from '../../src/lab/edits.js';
 import { settle } from './clock.js';
+import { untilTheEnd } from './sharedDocs.js';
 
 // The documents' own library warns of itself; a fault of ours is none of its warnings.
 const warned = jest.spyOn(console, 'warn').mockImplementation(() => {});
@@ -42,19 +43,21 @@ class FakeView {
 }
 
 function notebook(ids: readonly string[]) {
-  const shared = YNotebook.create({
-    data: {
-      cells: ids.map(id => ({
-        id,
-        cell_type: 'code' as const,
-        source: `source of ${id}`,
-        metadata: {},
-        outputs: [],
-        execution_count: null
-      })),
-      metadata: {}
-    }
-  });
+  const shared = untilTheEnd(
+    YNotebook.create({
+      data: {
+        cells: ids.map(id => ({
+          id,
+          cell_type: 'code' as const,
+          source: `source of ${id}`,
+          metadata: {},
+          outputs: [],
+          execution_count: null
+        })),
+        metadata: {}
+      }
+    })
+  );
   shared.clearUndoHistory();
   const told: (CellChange & { chars?: number })[] = [];
   const watch = new EditWatch(
@@ -185,7 +188,7 @@ describe('of the student’s own changes', () => {
 
 it('collaborators’ changes are theirs, and are known afterwards', async () => {
   const mine = notebook(['a', 'b', 'c']);
-  const theirs = new YNotebook();
+  const theirs = untilTheEnd(new YNotebook());
   applyUpdate(theirs.ydoc, encodeStateAsUpdate(mine.shared.ydoc));
   for (const [from, to] of [
     [mine.shared, theirs],

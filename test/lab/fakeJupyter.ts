@@ -5,6 +5,7 @@ import { Signal, type Slot } from '@lumino/signaling';
 import type { MessageLike } from '../../src/lab/facts.js';
 import type { NotebooksOptions } from '../../src/lab/notebooks.js';
 import * as m from './messages.js';
+import { untilTheEnd } from './sharedDocs.js';
 
 /** A signal that knows how many slots are connected to it. */
 export class CountedSignal<T, U> extends Signal<T, U> {
@@ -162,6 +163,7 @@ export class FakePanel {
         ? NonNullable<O extends { data?: infer D } ? D : never>
         : never
     });
+    untilTheEnd(shared);
     this.cells = shared.cells.map((cell, index) => ({
       model: {
         id: cell.getId(),
