@@ -1,5 +1,6 @@
 /**
- * Three projects: `unit` runs beside the sources in milliseconds to seconds,
+ * Four projects: `unit` runs beside the sources in milliseconds to seconds,
+ * `servers` puts the relay among real servers and real clients of PostHog,
  * `browser` drives real JupyterLab and Notebook servers with Chromium,
  * `packaging` takes what `npm run build` made and installs, packs and starts it.
  */
@@ -46,8 +47,14 @@ export default {
       testPathIgnorePatterns: [
         '/node_modules/',
         '<rootDir>/test/browser/',
-        '<rootDir>/test/packaging/'
+        '<rootDir>/test/packaging/',
+        '<rootDir>/test/servers/'
       ]
+    },
+    {
+      ...common,
+      displayName: 'servers',
+      testMatch: ['<rootDir>/test/servers/**/*.spec.ts']
     },
     {
       ...common,

@@ -78,6 +78,13 @@ export const SUITES = [
     read: readJunit
   },
   {
+    name: 'servers',
+    what: 'jest on the relay among real servers and real clients of PostHog',
+    needs: ['python', 'builds', 'chromium'],
+    tests: jest('servers', '--runInBand'),
+    read: readJest
+  },
+  {
     name: 'browser',
     what: 'jest on real JupyterLab and Notebook servers, in Chromium',
     needs: ['python', 'builds', 'chromium'],
