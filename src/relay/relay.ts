@@ -13,6 +13,8 @@ import { LiveStreams, type LiveOptions } from './api/live.js';
 import { readStaticFiles } from './api/staticFiles.js';
 import { createApp, type Readiness } from './app.js';
 import type { RelayConfig } from './config/options.js';
+import { openControlSocket, type ControlSocket } from './control/server.js';
+import type { Operations } from './control/control.js';
 import { openCourseStore } from './courses/courseStore.js';
 import { createDoor, isDoor, type DoorReport } from './door/door.js';
 import { createDuplicateWindow } from './door/duplicates.js';
@@ -86,6 +88,7 @@ export async function startRelay(
   let watched: WatchedLog | undefined;
   let deadLetters: DeadLetters | undefined;
   let feeders: Feeders | undefined;
+  let control: ControlSocket | undefined;
   const workerSinks = createWorkerSinks();
 
   const insights = createInsightsSink({
@@ -107,6 +110,11 @@ export async function startRelay(
       sinks: feeders?.statuses() ?? []
     };
   }
+
+  /** What commands may ask of this relay while it holds the data folder. */
+  const operations: Operations = {
+    readiness: () => Promise.resolve(readiness())
+  };
 
   const reports = reporter(logger);
   const door = createDoor({
@@ -162,6 +170,7 @@ export async function startRelay(
     closing ??= (async () => {
       state = 'stopping';
       streams.closeAll();
+      await control?.close();
       await drained(server);
       await app.close();
       await feeders?.stop();
@@ -211,9 +220,12 @@ export async function startRelay(
     const { port } = server.address() as AddressInfo;
     const local = `http://${urlHost(config.host)}:${port}`;
     const url = publicUrl ?? local;
+    control = await openControlSocket(operations, error =>
+      logger.error({ problem: String(error) }, 'a command got no answer')
+    );
     await writeFileWhole(
       paths.address,
-      `${JSON.stringify({ url, pid: process.pid })}\n`
+      `${JSON.stringify({ url, pid: process.pid, control: control.path })}\n`
     );
     state = 'open';
     const { last, damaged, tornBytes } = log.status();
