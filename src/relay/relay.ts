@@ -1,9 +1,8 @@
 /** The relay: door, event log, feeders and page put together, started and stopped as one. */
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { pino, type Logger } from 'pino';
-import type { SinkStatus } from '../api/index.js';
+import type { Logger } from 'pino';
 import {
   createInsightsSink,
   type PostHogSinkOptions,
@@ -16,19 +15,20 @@ import type { RelayConfig } from './config/options.js';
 import { openControlSocket, type ControlSocket } from './control/server.js';
 import type { Operations } from './control/control.js';
 import { openCourseStore } from './courses/courseStore.js';
-import { createDoor, isDoor, type DoorReport } from './door/door.js';
+import { createDoor, isDoor } from './door/door.js';
 import { createDuplicateWindow } from './door/duplicates.js';
 import { rebuildWindow } from './door/rebuild.js';
 import { furthestCursor, startFeeders, type Feeders } from './feeders.js';
 import { makeDataFolder, writeFileWhole } from './files.js';
 import { watchLog, type WatchedLog } from './health.js';
 import { pathOf } from './http.js';
+import { drained, listen, prefixOf, urlHost } from './listener.js';
 import { openSegmentLog } from './log/segmentLog.js';
 import type { EventLog } from './log/types.js';
 import { mintLinkToken } from './login/links.js';
 import { openSessions } from './login/sessions.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
-import { Tally } from './tally.js';
+import { createLogger, createReporter } from './reporter.js';
 import { VERSION } from './version.js';
 import { createWorkerSinks } from './workers/workerSinks.js';
 
@@ -55,9 +55,6 @@ export interface RelayParts {
   env?: Readonly<Record<string, string | undefined>>;
   live?: LiveOptions;
 }
-
-/** How long a stop waits for requests in flight, in ms. */
-const DRAIN_MS = 10_000;
 
 /**
  * Starts a relay. Resolves once it takes events.
@@ -116,7 +113,7 @@ export async function startRelay(
     readiness: () => Promise.resolve(readiness())
   };
 
-  const reports = reporter(logger);
+  const reports = createReporter(logger);
   const door = createDoor({
     log: {
       append: (header, body) => watched!.append(header, body),
@@ -245,138 +242,4 @@ export async function startRelay(
     await close();
     throw error;
   }
-}
-
-/** A logger that writes one JSON object a line to standard error, at once. */
-export function createLogger(level: RelayConfig['log-level']): Logger {
-  const output = pino.destination({ dest: 2, sync: true });
-  // Whoever read it may be gone; that is no reason to stop taking events in.
-  output.on('error', () => undefined);
-  return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    output
-  );
-}
-
-/** What is worth a line of what door and sinks report. */
-function reporter(logger: Logger): {
-  door: (report: DoorReport) => void;
-  sink: (status: SinkStatus) => void;
-  flush: () => void;
-} {
-  const refused = new Tally((what, count) =>
-    logger.warn({ count }, `requests answered ${what}`)
-  );
-  const setAside = new Tally((what, count) =>
-    logger.warn({ count }, `events set aside: ${what}`)
-  );
-  const leftOut = new Tally((what, count) =>
-    logger.info({ count }, `events not collected: ${what}`)
-  );
-  const states = new Map<string, string>();
-  return {
-    door({ id, path, status, ms, receipt, error }) {
-      const known = error as { code?: string; cause?: unknown } | undefined;
-      if (known?.code === 'internal_error') {
-        const cause = known.cause as Error | undefined;
-        logger.error({ id, path, problem: cause?.stack }, 'request failed');
-      } else if (known) {
-        const cause = known.cause as Error | undefined;
-        refused.add(
-          `${status} ${known.code}${cause ? `: ${cause.message}` : ''}`
-        );
-      }
-      for (const { code, field } of receipt?.rejected ?? []) {
-        setAside.add(`${receipt!.course}, ${field} (${code})`);
-      }
-      for (const [event, count] of receipt?.notCollected ?? []) {
-        leftOut.add(`${receipt!.course}, ${event}`, count);
-      }
-      if (logger.isLevelEnabled('debug')) {
-        logger.debug(
-          {
-            id,
-            path,
-            status,
-            ms: Math.round(ms * 10) / 10,
-            course: receipt?.course,
-            kept: receipt?.kept,
-            duplicates: receipt?.duplicates,
-            rejected: receipt?.rejected.length
-          },
-          'request'
-        );
-      }
-    },
-    sink({ name, state, lag, setAside: aside, lastError }) {
-      if (states.get(name) !== state) {
-        const was = states.get(name);
-        states.set(name, state);
-        if (state !== 'running' || (was !== undefined && was !== state)) {
-          logger[state === 'running' ? 'info' : 'warn'](
-            { sink: name, lag, setAside: aside, problem: lastError },
-            `sink is ${state}`
-          );
-        }
-      }
-    },
-    flush() {
-      refused.flush();
-      setAside.flush();
-      leftOut.flush();
-    }
-  };
-}
-
-async function listen(
-  server: Server,
-  host: string,
-  port: number
-): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new Error(
-              `port ${port} of ${host} is taken by another program. Stop it, or choose another one with --port (0 takes a free one).`
-            )
-          : error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL'
-            ? new Error(
-                `cannot listen on ${host}, port ${port} (${error.code}). Choose another --host or --port.`
-              )
-            : error
-      );
-    });
-    server.listen({ host, port }, resolve);
-  });
-}
-
-/** Stops listening and waits for the requests in flight, but not for ever. */
-async function drained(server: Server): Promise<void> {
-  if (!server.listening) {
-    return;
-  }
-  await new Promise<void>(resolve => {
-    // A connection that a client keeps is idle again once its request is answered.
-    const idle = setInterval(() => server.closeIdleConnections(), 20);
-    const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    server.close(() => {
-      clearInterval(idle);
-      clearTimeout(force);
-      resolve();
-    });
-  });
-}
-
-/** The path of the address under which browsers come, without a slash at the end. */
-function prefixOf(url: string): string {
-  return new URL(url).pathname.replace(/\/+$/, '');
-}
-
-/** The host as it is written in an address; one that means all networks is this machine. */
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') {
-    return '127.0.0.1';
-  }
-  return host.includes(':') ? `[${host}]` : host;
 }
