@@ -106,9 +106,18 @@ export type LiveMessage =
 export interface SinkStatus {
   name: string;
   state: 'running' | 'retrying' | 'stopped';
+  /**
+   * `open` while the destination is left alone after several failures in a row, `half-open` while
+   * a few events try whether it is back.
+   */
+  circuit: 'closed' | 'open' | 'half-open';
   /** Records of the log that are not delivered yet. */
   lag: number;
+  /** Number of the log's next record for this sink. */
+  seq: number;
+  /** Events confirmed, events set aside and deliveries repeated since the relay started. */
   delivered: number;
   setAside: number;
+  retries: number;
   lastError: string | null;
 }

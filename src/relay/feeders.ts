@@ -1,21 +1,18 @@
-/** Feeds every reader of the log: the instructors' page, and each PostHog project that courses name. */
-import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+/** Feeds every reader of the log: the instructors' page, each PostHog project that courses name, and whatever is added. */
 import type { SinkStatus } from '../api/index.js';
 import type { InsightsSink, PostHogSinkOptions, Sink } from '../sinks/index.js';
-import type { Course } from './courses/courseFile.js';
 import type { CourseStore } from './courses/courseStore.js';
+import {
+  destinationNameOf,
+  destinationsOf,
+  type Destination,
+  type Project
+} from './destinations.js';
 import type { EventLog } from './log/types.js';
-import { memoryCursor, openCursor } from './pipeline/cursor.js';
+import { memoryCursor, type Cursor } from './pipeline/cursor.js';
+import { openCursors, type Cursors } from './pipeline/cursors.js';
 import type { DeadLetters } from './pipeline/deadLetters.js';
 import { startFeeder, type Feeder } from './pipeline/feeder.js';
-
-/** A PostHog project. */
-export interface Destination {
-  host: string;
-  apiKey: string;
-}
 
 /** What the feeders need. */
 export interface FeedersOptions {
@@ -23,10 +20,12 @@ export interface FeedersOptions {
   deadLetters: DeadLetters;
   courses: CourseStore;
   insights: InsightsSink;
+  /** Sinks beside these, which get every course's records and have a cursor under their name. */
+  more?: readonly Sink[];
   /** Folder of the cursors. */
   cursors: string;
   /** For courses that name no project of their own. */
-  destination: Destination | null;
+  destination: Project | null;
   env: Readonly<Record<string, string | undefined>>;
   createPostHogSink: (options: PostHogSinkOptions) => Sink;
   onStatus: (status: SinkStatus) => void;
@@ -35,85 +34,150 @@ export interface FeedersOptions {
 
 /** All feeders at work. */
 export interface Feeders {
+  /** How each sink is doing, those included that cannot be fed for want of a key. */
   statuses(): SinkStatus[];
+  /** Lowest sequence number of the log that any sink still needs: everything below is confirmed durably by all. */
+  lowest(): number;
   /** Stops all, and lets go of their sinks. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** How often the courses are looked at for new destinations, in ms. */
+/** How often the courses are looked at for changed destinations, in ms. */
 const RECONCILE_MS = 1_000;
+
+/** A sink with its place in the log. */
+interface Fed {
+  cursor: Cursor;
+  /** Null where the sink cannot be made. */
+  running: { sink: Sink; feeder: Feeder } | null;
+  /** What stood in the status when the feeder before this one ended. */
+  before: SinkStatus;
+  /** What the sink was made of; a change makes another one. */
+  signature: string;
+}
 
 /** Starts a feeder for the page and one for each project; later ones as soon as a course names them. */
 export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
-  const { log, deadLetters, courses, insights, onStatus } = options;
-  const simulated = (id: string): boolean =>
-    courses.course(id)?.simulated === true;
-  const sinks: Sink[] = [insights];
-  const feeders: Feeder[] = [
-    startFeeder({
-      log,
-      sink: insights,
-      cursor: memoryCursor(),
-      deadLetters,
-      simulated,
-      onStatus
-    })
-  ];
-  const started = new Set<string>();
-  const problems = new Set<string>();
+  const { log, deadLetters, courses, onStatus } = options;
+  const cursors = await openCursors(options.cursors);
+  const fed = new Map<string, Fed>();
   let revision = -1;
   let stopping: Promise<void> | undefined;
 
-  /** Name of the sink that a course's events go to, if any; one course's mistake holds up no other. */
-  function sinkNameOf(id: string): string | null {
-    const course = courses.course(id);
-    const destination = course
-      ? tellOnce(() => destinationOf(course, options))
-      : null;
-    return destination && nameOf(destination);
+  const simulated = (id: string): boolean =>
+    courses.course(id)?.simulated === true;
+
+  function accepts(course: string, name: string): boolean {
+    const found = courses.course(course);
+    return (
+      found !== undefined &&
+      destinationNameOf(found, options.destination) === name
+    );
+  }
+
+  function feed(
+    sink: Sink,
+    cursor: Cursor,
+    more: { before?: SinkStatus; signature?: string; only?: boolean } = {}
+  ): void {
+    const before = more.before ?? idle(sink.name);
+    const feeder = startFeeder({
+      log,
+      sink,
+      cursor,
+      deadLetters,
+      simulated,
+      ...(more.only === true
+        ? { accepts: (course: string) => accepts(course, sink.name) }
+        : {}),
+      onStatus: status => onStatus(sumOf(before, status))
+    });
+    fed.set(sink.name, {
+      cursor,
+      running: { sink, feeder },
+      before,
+      signature: more.signature ?? ''
+    });
   }
 
   async function reconcile(): Promise<void> {
     if (courses.revision === revision) {
       return;
     }
-    revision = courses.revision;
-    for (const course of courses.all()) {
-      const destination = tellOnce(() => destinationOf(course, options));
-      const name = destination && nameOf(destination);
-      if (destination && name && !started.has(name)) {
-        started.add(name);
-        const sink = options.createPostHogSink({ name, ...destination });
-        const cursor = await openCursor(join(options.cursors, `${name}.json`));
-        sinks.push(sink);
-        feeders.push(
-          startFeeder({
-            log,
-            sink,
-            cursor,
-            deadLetters,
-            accepts: id => sinkNameOf(id) === name,
-            simulated,
-            onStatus
-          })
-        );
+    const seen = courses.revision;
+    const wanted = destinationsOf(
+      courses.all(),
+      options.destination,
+      options.env
+    );
+    await cursors.adopt(wanted);
+    for (const destination of wanted) {
+      await bringTo(destination);
+    }
+    const names = new Set(wanted.map(({ name }) => name));
+    for (const [name, { signature }] of [...fed]) {
+      if (signature !== '' && !names.has(name)) {
+        await rest(name);
+        fed.delete(name);
       }
+    }
+    revision = seen;
+  }
+
+  /** Makes the destination's feeder what it should be; one course's mistake holds up no other. */
+  async function bringTo(destination: Destination): Promise<void> {
+    const { name, host, apiKey, problem } = destination;
+    const signature = JSON.stringify([host, apiKey]);
+    const present = fed.get(name);
+    if (present?.signature === signature) {
+      return;
+    }
+    // It stays in the list meanwhile: what it still needs of the log is needed all the time.
+    await rest(name);
+    const before = present?.before ?? idle(name);
+    const cursor = await cursors.open(name, host);
+    if (apiKey === null) {
+      options.onProblem(problem!);
+      fed.set(name, {
+        cursor,
+        running: null,
+        before: { ...before, state: 'stopped', lastError: problem },
+        signature
+      });
+      return;
+    }
+    const sink = options.createPostHogSink({ name, host, apiKey });
+    feed(sink, cursor, { before, signature, only: true });
+  }
+
+  /** Lets go of the sink; its place and what it counted stay. */
+  async function rest(name: string): Promise<void> {
+    const present = fed.get(name);
+    if (present?.running) {
+      const { feeder, sink } = present.running;
+      await feeder.stop();
+      present.before = statusOf(name, present);
+      present.running = null;
+      await sink.close();
     }
   }
 
-  function tellOnce<T>(attempt: () => T): T | null {
-    try {
-      return attempt();
-    } catch (error) {
-      const { message } = error as Error;
-      if (!problems.has(message)) {
-        problems.add(message);
-        options.onProblem(message);
-      }
-      return null;
+  function statusOf(
+    name: string,
+    { running, before, cursor }: Fed
+  ): SinkStatus {
+    if (running) {
+      return sumOf(before, running.feeder.status());
     }
+    const { seq } = cursor.position();
+    const lag = Math.max(0, log.status().last - seq + 1);
+    return { ...before, name, seq, lag };
   }
 
+  feed(options.insights, memoryCursor());
+  for (const sink of options.more ?? []) {
+    feed(sink, await cursors.open(sink.name));
+  }
   await reconcile();
   let turn = Promise.resolve();
   const timer = setInterval(() => {
@@ -124,62 +188,49 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
   timer.unref();
 
   return {
-    statuses: () => feeders.map(feeder => feeder.status()),
+    statuses: () => [...fed].map(([name, one]) => statusOf(name, one)),
+    lowest: () =>
+      Math.min(
+        log.status().next,
+        ...[...fed.values()].map(({ cursor }) => cursor.position().seq)
+      ),
     stop() {
       stopping ??= (async () => {
         clearInterval(timer);
         await turn;
-        await Promise.all(feeders.map(feeder => feeder.stop()));
-        await Promise.all(sinks.map(sink => sink.close()));
+        await Promise.all([...fed.keys()].map(rest));
       })();
       return stopping;
     }
   };
 }
 
-/**
- * The project that a course's events go to; null for none.
- *
- * @throws Error if the course names a variable that is not set.
- */
-export function destinationOf(
-  course: Course,
-  { destination, env }: Pick<FeedersOptions, 'destination' | 'env'>
-): Destination | null {
-  const { posthog } = course;
-  if (posthog === undefined) {
-    return course.simulated === true ? null : destination;
-  }
-  if (posthog === 'off') {
-    return null;
-  }
-  const apiKey = posthog.apiKey ?? env[posthog.apiKeyEnv ?? ''];
-  if (apiKey === undefined || apiKey.trim() === '') {
-    throw new Error(
-      `course ${course.id}: expected its PostHog key in the variable ${posthog.apiKeyEnv}, which is not set. Its events wait in the log; set the variable and start the relay again.`
-    );
-  }
-  return { host: posthog.host, apiKey: apiKey.trim() };
-}
-
 /** The furthest place in the log that any sink has reached: numbers below it must not be given out again. */
 export async function furthestCursor(folder: string): Promise<number> {
-  const names = await readdir(folder).catch(() => []);
-  const places = await Promise.all(
-    names
-      .filter(name => name.endsWith('.json'))
-      .map(async name => {
-        const cursor = await openCursor(join(folder, name));
-        return cursor.position().seq;
-      })
-  );
-  return Math.max(1, ...places);
+  const cursors: Cursors = await openCursors(folder);
+  return cursors.furthest();
 }
 
-/** A project keeps its cursor under this name; another one begins with the log's first event. */
-function nameOf({ host, apiKey }: Destination): string {
-  const id = createHash('sha256')
-    .update(`${host.replace(/\/+$/, '')}\n${apiKey}`)
-    .digest('hex');
-  return `posthog-${id.slice(0, 8)}`;
+function idle(name: string): SinkStatus {
+  return {
+    name,
+    state: 'running',
+    circuit: 'closed',
+    lag: 0,
+    seq: 1,
+    delivered: 0,
+    setAside: 0,
+    retries: 0,
+    lastError: null
+  };
+}
+
+/** The present feeder's status with what the ones before it counted since the relay's start. */
+function sumOf(before: SinkStatus, now: SinkStatus): SinkStatus {
+  return {
+    ...now,
+    delivered: before.delivered + now.delivered,
+    setAside: before.setAside + now.setAside,
+    retries: before.retries + now.retries
+  };
 }

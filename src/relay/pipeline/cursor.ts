@@ -20,6 +20,17 @@ export interface Cursor {
   readonly problem: string | null;
 }
 
+/** What a cursor's file says: a place, and the destination that has everything before it. */
+export interface Place extends Position {
+  host?: string;
+}
+
+/** A cursor in a file. */
+export interface FileCursor extends Cursor {
+  /** What the file said when it was opened; null where there was none that makes sense. */
+  readonly place: Place | null;
+}
+
 const START: Position = { seq: 1, skip: 0 };
 
 /**
@@ -27,12 +38,19 @@ const START: Position = { seq: 1, skip: 0 };
  *
  * A file that cannot be understood means the log's start: records may then arrive again,
  * which every sink must bear, but none is lost.
+ *
+ * @param host where the sink's destination is. A place that was kept for another host means the
+ *   log's start, too: what has arrived there has not arrived here.
  */
-export async function openCursor(file: string): Promise<Cursor> {
+export async function openCursor(
+  file: string,
+  host?: string
+): Promise<FileCursor> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await flushFolder(dirname(dirname(file)));
   let position = START;
   let problem: string | null = null;
+  let place: Place | null = null;
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       return null;
@@ -40,18 +58,21 @@ export async function openCursor(file: string): Promise<Cursor> {
     throw error;
   });
   if (text !== null) {
-    const stored = parse(text);
-    position = stored ?? START;
-    problem = stored
+    place = parse(text) ?? null;
+    if (place && (host === undefined || place.host === host)) {
+      position = { seq: place.seq, skip: place.skip };
+    }
+    problem = place
       ? null
       : `${file}: expected {"seq": …, "skip": …}, got ${JSON.stringify(text.slice(0, 60))}; starting from the beginning of the log`;
   }
   return {
     problem,
+    place,
     position: () => position,
-    async move(next) {
-      await replace(file, `${JSON.stringify(next)}\n`);
-      position = next;
+    async move({ seq, skip }) {
+      await replace(file, `${JSON.stringify({ seq, skip, host })}\n`);
+      position = { seq, skip };
     }
   };
 }
@@ -82,11 +103,15 @@ async function replace(file: string, text: string): Promise<void> {
   await flushFolder(dirname(file));
 }
 
-function parse(text: string): Position | undefined {
+function parse(text: string): Place | undefined {
   try {
-    const value = JSON.parse(text) as Partial<Position> | null;
+    const value = JSON.parse(text) as Partial<Place> | null;
     return isCount(value?.seq) && value.seq >= 1 && isCount(value.skip)
-      ? { seq: value.seq, skip: value.skip }
+      ? {
+          seq: value.seq,
+          skip: value.skip,
+          ...(typeof value.host === 'string' ? { host: value.host } : {})
+        }
       : undefined;
   } catch {
     return undefined;

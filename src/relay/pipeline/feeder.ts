@@ -75,6 +75,8 @@ class LogFeeder implements Feeder {
   #state: SinkStatus['state'] = 'running';
   #delivered = 0;
   #setAside = 0;
+  #retries = 0;
+  #circuit: SinkStatus['circuit'] = 'closed';
   #lastError: string | null;
   #failures = 0;
   #lastTurn = performance.now();
@@ -99,9 +101,12 @@ class LogFeeder implements Feeder {
     return {
       name: this.options.sink.name,
       state: this.#state,
+      circuit: this.#circuit,
       lag: Math.max(0, last - this.#position.seq + 1),
+      seq: this.#position.seq,
       delivered: this.#delivered,
       setAside: this.#setAside,
+      retries: this.#retries,
       lastError: this.#lastError
     };
   }
@@ -309,6 +314,7 @@ class LogFeeder implements Feeder {
   /** Says what is wrong and waits before the next attempt. */
   async #fail(reason: string, askedMs?: number): Promise<void> {
     this.#failures += 1;
+    this.#retries += 1;
     this.#show('retrying', reason);
     const random = (this.options.random ?? Math.random)();
     await this.#sleep(pauseMs(this.#failures, random, askedMs));

@@ -153,9 +153,12 @@ describe('the feeder', () => {
     expect(feeder.status()).toEqual({
       name: 'posthog',
       state: 'running',
+      circuit: 'closed',
       lag: 0,
+      seq: 6,
       delivered: 12,
       setAside: 0,
+      retries: 0,
       lastError: null
     });
   });
