@@ -52,7 +52,11 @@ export async function handOver(
     print('');
     print(`  ${secret}`);
     print('');
-    print('Give it to notebooks as TELEMETRY_API_KEY.');
+    print(
+      key.kind === 'write'
+        ? 'Give it to notebooks as TELEMETRY_API_KEY.'
+        : "Whoever has it enters it on the page's login, or sends it as Authorization: Bearer."
+    );
   }
 }
 

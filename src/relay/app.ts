@@ -5,6 +5,7 @@ import fastify, {
   type FastifyReply
 } from 'fastify';
 import type { SinkStatus } from '../api/index.js';
+import { createAuthenticate } from './auth/authenticate.js';
 import { addCourseRoute } from './api/courseRoute.js';
 import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
 import type { CourseStore } from './courses/courseStore.js';
@@ -27,6 +28,8 @@ export interface AppParts extends PageParts {
   courses: CourseStore;
   /** Prefix of all routes: empty, or with a slash before and none behind. */
   prefix: string;
+  /** Address under which browsers come, where it was configured. */
+  publicUrl: string | null;
   readiness: () => Readiness;
   onError: (id: string, error: Error) => void;
 }
@@ -54,6 +57,8 @@ export function createApp(parts: AppParts): FastifyInstance {
     forceCloseConnections: false
   });
 
+  app.decorate('authenticate', createAuthenticate(parts));
+  app.decorateRequest('principal');
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders(request.id));
     done();

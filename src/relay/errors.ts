@@ -58,6 +58,11 @@ export const ERRORS = {
     message:
       'expected a valid course key, got one that was revoked. Ask whoever runs the course for the present one.'
   },
+  expired_key: {
+    status: 401,
+    message:
+      'expected a valid key, got one whose time is over. Ask whoever runs the course for a new one.'
+  },
   several_keys: {
     status: 401,
     message:
@@ -66,7 +71,17 @@ export const ERRORS = {
   login_required: {
     status: 401,
     message:
-      'expected a logged-in browser, got no valid session. Open a link made by `ipynb-telemetry link`.'
+      'expected a logged-in browser or a key that may read, got neither. Open a link made by `ipynb-telemetry link`, or make a key with `ipynb-telemetry key add COURSE --role instructor`.'
+  },
+  forbidden: {
+    status: 403,
+    message:
+      'expected the role {needed}, got {role}. Ask whoever runs the relay for a key with that role.'
+  },
+  cross_site: {
+    status: 403,
+    message:
+      "expected a request of the relay's own page, got one of another site. Open the relay's page and repeat it there."
   },
   not_found: {
     status: 404,
@@ -185,6 +200,7 @@ export class RelayError extends Error {
 const STATUS_TEXT: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',

@@ -140,6 +140,7 @@ export async function startRelay(
     links: paths.links,
     root: `${prefix}/`,
     prefix,
+    publicUrl,
     secure: publicUrl?.startsWith('https:') ?? false,
     readiness,
     onError: (id, error) =>

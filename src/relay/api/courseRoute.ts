@@ -1,6 +1,7 @@
 /** `GET /api/v1/course`: what clients may know of the course that their key belongs to. */
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { bearerOf } from '../auth/bearer.js';
 import { publicSettings } from '../courses/courseFile.js';
 import type { CourseStore } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
@@ -34,10 +35,6 @@ export function addCourseRoute(
       ? reply.code(304).send()
       : reply.type('application/json; charset=utf-8').send(body);
   });
-}
-
-function bearerOf(header: string | undefined): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
 }
 
 function matches(asked: string | undefined, etag: string): boolean {

@@ -2,6 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CourseSummary } from '../../api/index.js';
 import type { InsightsSink } from '../../sinks/index.js';
+import { currentPrincipal } from '../auth/authenticate.js';
+import { mayEnter, requires } from '../auth/principal.js';
 import type { CourseStore } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
 import { useLinkToken } from '../login/links.js';
@@ -10,13 +12,18 @@ import {
   PLAIN_PAGE_CSP,
   USED_LINK_PAGE
 } from '../login/pages.js';
-import { sessionCookie, sessionOf, type Sessions } from '../login/sessions.js';
+import {
+  linkPrincipal,
+  sessionCookie,
+  sessionOf,
+  type Sessions
+} from '../login/sessions.js';
 import type { LiveStreams } from './live.js';
 import type { StaticFiles } from './staticFiles.js';
 
 /** What the routes need. */
 export interface PageParts {
-  courses: Pick<CourseStore, 'all' | 'course'>;
+  courses: Pick<CourseStore, 'all' | 'course' | 'readerOf' | 'readerById'>;
   insights: InsightsSink;
   sessions: Sessions;
   streams: LiveStreams;
@@ -38,13 +45,7 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
   const { courses, insights, sessions, streams, page } = parts;
 
   const isLoggedIn = (request: FastifyRequest): boolean =>
-    sessions.has(sessionOf(request.headers.cookie));
-
-  async function requireLogin(request: FastifyRequest): Promise<void> {
-    if (!isLoggedIn(request)) {
-      throw new RelayError('login_required');
-    }
-  }
+    currentPrincipal(parts, sessionOf(request.headers.cookie)) !== undefined;
 
   app.get('/login', async (request, reply) => {
     if (request.method === 'HEAD') {
@@ -60,7 +61,7 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
       token !== '' &&
       (await useLinkToken(parts.links, token))
     ) {
-      const value = await sessions.open();
+      const value = await sessions.open(linkPrincipal());
       return reply
         .header('set-cookie', sessionCookie(value, parts.root, parts.secure))
         .redirect(parts.root, 303);
@@ -70,11 +71,16 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
       : sendPlainPage(reply, 403, USED_LINK_PAGE);
   });
 
-  app.get('/api/v1/courses', { preHandler: requireLogin }, () =>
-    courses.all().map(({ id, title }): CourseSummary => ({ course: id, title }))
+  app.get('/api/v1/courses', { preHandler: requires('display') }, request =>
+    courses
+      .all()
+      .filter(({ id }) => mayEnter(request.principal, id))
+      .map(({ id, title }): CourseSummary => ({ course: id, title }))
   );
 
-  app.get('/api/v1/snapshot', { preHandler: requireLogin }, request => {
+  const ofCourse = { preHandler: requires('display', courseOf) };
+
+  app.get('/api/v1/snapshot', ofCourse, request => {
     const id = courseOf(request);
     const snapshot = insights.snapshot(id);
     if (!snapshot) {
@@ -83,7 +89,7 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
     return snapshot;
   });
 
-  app.get('/api/v1/live', { preHandler: requireLogin }, (request, reply) => {
+  app.get('/api/v1/live', ofCourse, (request, reply) => {
     const id = courseOf(request);
     if (!courses.course(id)) {
       throw new RelayError('unknown_course', { given: JSON.stringify(id) });

@@ -6,6 +6,7 @@ import {
   type PrivacyLevel
 } from '../../events/index.js';
 import { EXPECTED_EVENTS, isEventList } from './eventList.js';
+import { KEY_KINDS, type KeyKind } from './keys.js';
 
 /** Where a course's events go on to; `off`: to no PostHog at all. */
 export type CoursePostHog =
@@ -43,12 +44,15 @@ export interface Course {
 /** A key as it is kept: never in plain text. */
 export interface CourseKey {
   id: string;
-  kind: 'write';
+  kind: KeyKind;
   sha256: string;
   course: string;
-  /** ISO 8601 UTC. */
+  /** ISO 8601 UTC, as the next two. */
   created: string;
+  expires?: string;
   revoked?: string;
+  /** Whose students an assistant's key shows. */
+  section?: string;
   label?: string;
 }
 
@@ -181,6 +185,14 @@ export function parseCourseFile(
       typeof key.id !== 'string'
     ) {
       fail(`key ${JSON.stringify(key?.id)}: expected id, course and sha256`);
+    }
+    if (!KEY_KINDS.includes(key.kind)) {
+      fail(`key ${key.id}: expected kind ${KEY_KINDS.join(', ')}`);
+    }
+    if (key.expires !== undefined && Number.isNaN(Date.parse(key.expires))) {
+      fail(
+        `key ${key.id}: expected expires as a time such as 2026-12-31T00:00:00Z`
+      );
     }
   }
   return value as CourseFile;

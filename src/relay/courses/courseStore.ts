@@ -1,6 +1,6 @@
 /** The running relay's view of courses.json: what another process changes there holds a moment later. */
 import { readFileSync, statSync } from 'node:fs';
-import { hashSecret, isKey, sameHash } from './keys.js';
+import { hashSecret, kindOf, sameHash, type KeyKind } from './keys.js';
 import {
   parseCourseFile,
   type Course,
@@ -12,12 +12,17 @@ import {
 export type KeyHolder =
   | { kind: 'known'; key: CourseKey; course: Course }
   | { kind: 'revoked' }
+  | { kind: 'expired' }
   | { kind: 'unknown' };
 
 /** Courses and keys by what requests know of them. */
 export interface CourseStore {
-  /** Judges a key in plain text. */
+  /** Judges a write key in plain text; a key that only reads is none. */
   holderOf(key: string): KeyHolder;
+  /** Judges a key that reads; `write` for one that has the form of a write key. */
+  readerOf(key: string): KeyHolder | { kind: 'write' };
+  /** The key that reads with this id, while it is valid. */
+  readerById(id: string): CourseKey | undefined;
   course(id: string): Course | undefined;
   all(): readonly Course[];
   /** Grows by one whenever the courses change. */
@@ -44,6 +49,7 @@ class FileCourseStore implements CourseStore {
   #revision = 0;
   #courses = new Map<string, Course>();
   #keys = new Map<string, CourseKey>();
+  #byId = new Map<string, CourseKey>();
   #mark = '';
   #checkedAt = 0;
 
@@ -62,9 +68,29 @@ class FileCourseStore implements CourseStore {
   }
 
   holderOf(key: string): KeyHolder {
-    if (!isKey(key)) {
-      return { kind: 'unknown' };
-    }
+    return kindOf(key) === 'write'
+      ? this.#judge(key, 'write')
+      : { kind: 'unknown' };
+  }
+
+  readerOf(key: string): KeyHolder | { kind: 'write' } {
+    const kind = kindOf(key);
+    return kind === undefined
+      ? { kind: 'unknown' }
+      : kind === 'write'
+        ? { kind }
+        : this.#judge(key, kind);
+  }
+
+  readerById(id: string): CourseKey | undefined {
+    this.#recheck(RECHECK_MS);
+    const key = this.#byId.get(id);
+    return key && key.kind !== 'write' && this.#stateOf(key).kind === 'known'
+      ? key
+      : undefined;
+  }
+
+  #judge(key: string, kind: KeyKind): KeyHolder {
     const hash = hashSecret(key);
     this.#recheck(RECHECK_MS);
     if (!this.#keys.has(hash)) {
@@ -72,14 +98,20 @@ class FileCourseStore implements CourseStore {
       this.#recheck(0);
     }
     const found = this.#keys.get(hash);
-    if (!found || !sameHash(found.sha256, hash)) {
-      return { kind: 'unknown' };
-    }
-    if (found.revoked !== undefined) {
+    return found && found.kind === kind && sameHash(found.sha256, hash)
+      ? this.#stateOf(found)
+      : { kind: 'unknown' };
+  }
+
+  #stateOf(key: CourseKey): KeyHolder {
+    if (key.revoked !== undefined) {
       return { kind: 'revoked' };
     }
-    const course = this.#courses.get(found.course);
-    return course ? { kind: 'known', key: found, course } : { kind: 'unknown' };
+    if (key.expires !== undefined && Date.parse(key.expires) <= Date.now()) {
+      return { kind: 'expired' };
+    }
+    const course = this.#courses.get(key.course);
+    return course ? { kind: 'known', key, course } : { kind: 'unknown' };
   }
 
   course(id: string): Course | undefined {
@@ -124,6 +156,7 @@ class FileCourseStore implements CourseStore {
     const content: CourseFile = parseCourseFile(read(this.file), this.file);
     this.#courses = new Map(content.courses.map(course => [course.id, course]));
     this.#keys = new Map(content.keys.map(key => [key.sha256, key]));
+    this.#byId = new Map(content.keys.map(key => [key.id, key]));
     this.#revision += 1;
   }
 }

@@ -12,7 +12,7 @@ import {
   type CourseKey
 } from './courseFile.js';
 import { readEventList } from './eventList.js';
-import { hashSecret, mintKey, mintKeyId } from './keys.js';
+import { hashSecret, mintKey, mintKeyId, type KeyKind } from './keys.js';
 
 /** Raised for a change that cannot be made; the message says what to do instead. */
 export class CourseError extends Error {
@@ -99,13 +99,28 @@ export async function setCourse(
   return course!;
 }
 
-/** Makes a further key for a course. */
+/** What can be said of a new key. */
+export interface KeyChoices {
+  /** What it is for; `write` by default. */
+  kind?: KeyKind | undefined;
+  label?: string | undefined;
+  /** The section whose students an assistant's key shows. */
+  section?: string | undefined;
+  /** Days for which it is valid; for ever by default. */
+  days?: number | undefined;
+}
+
+/**
+ * Makes a further key for a course.
+ *
+ * @throws CourseError if there is no such course, or the choices do not go together.
+ */
 export async function addKey(
   file: string,
   course: string,
-  label?: string
+  choices: KeyChoices = {}
 ): Promise<MadeKey> {
-  const made = makeKey(course, label);
+  const made = makeKey(course, choices);
   await edit(file, content => {
     if (!content.courses.some(other => other.id === course)) {
       throw unknownCourse(course, content);
@@ -115,7 +130,7 @@ export async function addKey(
   return made;
 }
 
-/** Takes a key's right to write, by its id. */
+/** Takes a key's rights, by its id. */
 export async function revokeKey(file: string, id: string): Promise<CourseKey> {
   let revoked: CourseKey | undefined;
   await edit(file, content => {
@@ -180,16 +195,28 @@ function chosen(list: string, course: Course): Course['events'] {
   }
 }
 
-function makeKey(course: string, label?: string): MadeKey {
-  const secret = mintKey();
+function makeKey(course: string, choices: KeyChoices = {}): MadeKey {
+  const { kind = 'write', label, section, days } = choices;
+  if (section !== undefined && kind !== 'assistant') {
+    throw new CourseError(
+      'invalid',
+      `section: expected for an assistant's key alone, got it for one of kind ${kind}.`
+    );
+  }
+  const secret = mintKey(kind);
+  const now = Date.now();
   return {
     secret,
     key: {
       id: mintKeyId(),
-      kind: 'write',
+      kind,
       sha256: hashSecret(secret),
       course,
-      created: new Date().toISOString(),
+      created: new Date(now).toISOString(),
+      ...(days === undefined
+        ? {}
+        : { expires: new Date(now + days * 86_400_000).toISOString() }),
+      ...(section === undefined ? {} : { section }),
       ...(label === undefined ? {} : { label })
     }
   };

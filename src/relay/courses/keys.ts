@@ -6,16 +6,30 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const random = customAlphabet(BASE62, 32);
 const randomId = customAlphabet(BASE62, 8);
 
-/** What every course key begins with. */
-export const KEY_PREFIX = 'nbt_';
-/** Length of a course key. */
-export const KEY_LENGTH = KEY_PREFIX.length + 32;
+/** What a key is for: students' side writes, all others read. */
+export const KEY_KINDS = [
+  'write',
+  'instructor',
+  'assistant',
+  'display'
+] as const;
+export type KeyKind = (typeof KEY_KINDS)[number];
 
-const KEY = /^nbt_[0-9A-Za-z]{32}$/;
+/** What keys begin with: leaked ones are found, and blanked, by it. */
+export const KEY_PREFIXES: Record<KeyKind, string> = {
+  write: 'nbt_',
+  instructor: 'nbi_',
+  assistant: 'nba_',
+  display: 'nbd_'
+};
+/** Length of every key. */
+export const KEY_LENGTH = 4 + 32;
 
-/** A new course key: 190 bits from the system's source of randomness. */
-export function mintKey(): string {
-  return KEY_PREFIX + random();
+const ANY_KEY = /^nb([tiad])_[0-9A-Za-z]{32}$/;
+
+/** A new key: 190 bits from the system's source of randomness. */
+export function mintKey(kind: KeyKind = 'write'): string {
+  return KEY_PREFIXES[kind] + random();
 }
 
 /** A new id for a key, safe to show. */
@@ -23,9 +37,15 @@ export function mintKeyId(): string {
   return `k_${randomId()}`;
 }
 
-/** Whether the text has the form of a course key. */
+/** Whether the text has the form of a write key. */
 export function isKey(text: string): boolean {
-  return KEY.test(text);
+  return kindOf(text) === 'write';
+}
+
+/** The kind of key of which the text has the form; undefined where it is none. */
+export function kindOf(text: string): KeyKind | undefined {
+  const letter = ANY_KEY.exec(text)?.[1];
+  return KEY_KINDS.find(kind => KEY_PREFIXES[kind] === `nb${letter}_`);
 }
 
 /** SHA-256 in hexadecimal: the only form in which secrets are kept. */

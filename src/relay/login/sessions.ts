@@ -1,5 +1,6 @@
 /** Sessions of logged-in browsers: a random cookie, kept as a hash in sessions.json so that it survives a restart. */
 import { randomBytes } from 'node:crypto';
+import { ROLES, type Principal } from '../auth/principal.js';
 import { hashSecret } from '../courses/keys.js';
 import { readIfThere, writeFileWhole } from '../files.js';
 
@@ -13,9 +14,30 @@ const SESSION_MS = SESSION_DAYS * 86_400_000;
 /** The sessions that are open. */
 export interface Sessions {
   /** Opens a session; resolves to the cookie's value once its hash is on disk. */
-  open(): Promise<string>;
-  /** Whether the value belongs to an open session. */
-  has(value: string | undefined): boolean;
+  open(principal: Principal): Promise<string>;
+  /**
+   * Whose open session the value belongs to. What a key may do now is for the caller to look up:
+   * the session keeps what it might when it was entered.
+   */
+  principalOf(value: string | undefined): Principal | undefined;
+  /** Ends a session, if it is one. */
+  close(value: string | undefined): Promise<void>;
+}
+
+/** Who came by a login link: somebody whom the relay's operator sent it to. */
+export function linkPrincipal(): Principal {
+  return {
+    id: `session:${randomBytes(6).toString('base64url')}`,
+    role: 'operator',
+    courses: 'all',
+    via: 'link'
+  };
+}
+
+interface Session {
+  /** Milliseconds since 1970. */
+  expires: number;
+  principal: Principal;
 }
 
 /** Reads the file, which need not exist yet. */
@@ -23,9 +45,9 @@ export async function openSessions(
   file: string,
   now: () => number = Date.now
 ): Promise<Sessions> {
-  const expires = new Map(
-    Object.entries(parse(await readIfThere(file))).filter(
-      ([hash, at]) => /^[0-9a-f]{64}$/.test(hash) && at > now()
+  const sessions = new Map(
+    parse(await readIfThere(file)).filter(
+      ([hash, { expires }]) => /^[0-9a-f]{64}$/.test(hash) && expires > now()
     )
   );
   let writing: Promise<void> = Promise.resolve();
@@ -34,7 +56,7 @@ export async function openSessions(
     const done = writing.then(() =>
       writeFileWhole(
         file,
-        `${JSON.stringify({ sessions: Object.fromEntries(expires) }, null, 2)}\n`
+        `${JSON.stringify({ sessions: Object.fromEntries(sessions) }, null, 2)}\n`
       )
     );
     writing = done.catch(() => undefined);
@@ -42,19 +64,30 @@ export async function openSessions(
   }
 
   return {
-    async open() {
+    async open(principal) {
       const value = randomBytes(32).toString('base64url');
-      for (const [hash, at] of expires) {
-        if (at <= now()) {
-          expires.delete(hash);
+      for (const [hash, { expires }] of sessions) {
+        if (expires <= now()) {
+          sessions.delete(hash);
         }
       }
-      expires.set(hashSecret(value), now() + SESSION_MS);
+      sessions.set(hashSecret(value), {
+        expires: now() + SESSION_MS,
+        principal
+      });
       await write();
       return value;
     },
-    has: value =>
-      value !== undefined && (expires.get(hashSecret(value)) ?? 0) > now()
+    principalOf(value) {
+      const found =
+        value === undefined ? undefined : sessions.get(hashSecret(value));
+      return found && found.expires > now() ? found.principal : undefined;
+    },
+    async close(value) {
+      if (value !== undefined && sessions.delete(hashSecret(value))) {
+        await write();
+      }
+    }
   };
 }
 
@@ -77,13 +110,30 @@ export function sessionCookie(
 }
 
 /** A file that cannot be read logs everyone out, which one link mends. */
-function parse(text: string | undefined): Record<string, number> {
+function parse(text: string | undefined): [string, Session][] {
   try {
     const value = JSON.parse(text ?? '') as {
-      sessions?: Record<string, number>;
+      sessions?: Record<string, unknown>;
     } | null;
-    return value?.sessions ?? {};
+    return Object.entries(value?.sessions ?? {}).flatMap(([hash, kept]) => {
+      const session = sessionIn(kept);
+      return session ? [[hash, session] as [string, Session]] : [];
+    });
   } catch {
-    return {};
+    return [];
   }
+}
+
+function sessionIn(kept: unknown): Session | undefined {
+  if (typeof kept === 'number') {
+    // Earlier versions knew nobody but whoever came by a link.
+    return { expires: kept, principal: linkPrincipal() };
+  }
+  const { expires, principal } = (kept ?? {}) as Partial<Session>;
+  return typeof expires === 'number' &&
+    typeof principal?.id === 'string' &&
+    ROLES.includes(principal.role) &&
+    (principal.courses === 'all' || Array.isArray(principal.courses))
+    ? { expires, principal }
+    : undefined;
 }

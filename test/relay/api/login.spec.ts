@@ -1,7 +1,10 @@
 /** The way in: a one-time link, a cookie that lasts, and nothing for whoever has neither. */
 import { readFile } from 'node:fs/promises';
 import { mintLinkToken } from '../../../src/relay/login/links.js';
-import { openSessions } from '../../../src/relay/login/sessions.js';
+import {
+  linkPrincipal,
+  openSessions
+} from '../../../src/relay/login/sessions.js';
 import { dataPaths } from '../../../src/relay/files.js';
 import { startTestRelay, type TestRelay } from '../support/testRelay.js';
 
@@ -106,12 +109,12 @@ it('a session ends after 30 days', async () => {
   const { sessions: file } = dataPaths(relay.folder);
   let now = Date.now();
   const sessions = await openSessions(file, () => now);
-  const value = await sessions.open();
+  const value = await sessions.open(linkPrincipal());
   now += 30 * 86_400_000 - 1;
-  expect(sessions.has(value)).toBe(true);
+  expect(sessions.principalOf(value)?.role).toBe('operator');
   now += 1;
-  expect(sessions.has(value)).toBe(false);
-  await sessions.open();
+  expect(sessions.principalOf(value)).toBeUndefined();
+  await sessions.open(linkPrincipal());
   expect(
     Object.keys(
       (JSON.parse(await readFile(file, 'utf8')) as { sessions: object })

@@ -80,7 +80,9 @@ it('an open store follows what another process changes', async () => {
     kind: 'known',
     course: { id: 'demo', level: 'outcomes', version: 1 }
   });
-  const { key, secret: further } = await addKey(file, 'demo', 'Colab');
+  const { key, secret: further } = await addKey(file, 'demo', {
+    label: 'Colab'
+  });
   expect(store.holderOf(further)).toMatchObject({
     kind: 'known',
     key: { label: 'Colab' }
