@@ -45,6 +45,11 @@ const SETTINGS = {
     value: 'MODE',
     meaning: 'names (the default); pseudonyms are refused by this version'
   },
+  students: {
+    value: 'MODE',
+    meaning:
+      'claimed (the default: students are who they say) or verified (only who the JupyterHub says; everything else is refused)'
+  },
   receiver: {
     value: 'TEXT',
     meaning: 'Who receives the data, as the notice says; the title by default'
@@ -183,6 +188,7 @@ function shown(course: Course): Record<string, unknown> {
   const { posthog } = course;
   return {
     ...publicSettings(course),
+    students: course.students ?? 'claimed',
     simulated: course.simulated === true,
     posthog:
       posthog === undefined
@@ -214,6 +220,7 @@ function changesOf(options: Invocation['options']): CourseChanges {
     events: text('events'),
     consent: text('consent') as CourseChanges['consent'],
     identity: text('identity'),
+    students: text('students') as CourseChanges['students'],
     posthog: postHogOf(text),
     simulated: simulated === undefined ? undefined : simulated === 'yes',
     notice: Object.keys(notice).length > 0 ? notice : undefined

@@ -83,6 +83,11 @@ export const ERRORS = {
     message:
       "expected a request of the relay's own page, got one of another site. Open the relay's page and repeat it there."
   },
+  unverified_student: {
+    status: 401,
+    message:
+      "expected the Hub's token of a student, which this course demands, got {given}. Start Jupyter from the Hub, with the server extension; nothing is lost meanwhile."
+  },
   not_found: {
     status: 404,
     message:
@@ -139,6 +144,11 @@ export const ERRORS = {
     status: 503,
     message:
       'the relay holds as many bodies as it can. Send the request again in a moment.'
+  },
+  hub_unavailable: {
+    status: 503,
+    message:
+      'the JupyterHub that vouches for students cannot be asked now, so the events are not accepted. Send the request again in a moment.'
   },
   log_unavailable: {
     status: 503,

@@ -90,6 +90,7 @@ describe('courses and keys', () => {
         contact: null,
         text: null
       },
+      students: 'claimed',
       simulated: false,
       posthog: 'relay'
     });
@@ -138,7 +139,8 @@ describe('courses and keys', () => {
         ...['--title', 'Other', '--consent', 'opt-in', '--receiver', 'Ada'],
         ...['--retention-days', '90', '--contact', 'ada@example.org'],
         ...['--notice-text', 'Ask us anything.', '--events', 'cell, start'],
-        ...['--simulated', 'yes', '--posthog', 'off']
+        ...['--simulated', 'yes', '--posthog', 'off'],
+        ...['--students', 'verified']
       )
     ).toEqual({
       course: 'demo',
@@ -155,6 +157,7 @@ describe('courses and keys', () => {
         contact: 'ada@example.org',
         text: 'Ask us anything.'
       },
+      students: 'verified',
       simulated: true,
       posthog: 'off'
     });

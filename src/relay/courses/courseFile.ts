@@ -33,6 +33,11 @@ export interface Course {
     'receiver' | 'retention_days' | 'contact'
   > &
     Partial<Pick<CourseSettings['notice'], 'version' | 'text'>>;
+  /**
+   * Whether students are who they say (`claimed`, the default), or only who the Hub says
+   * (`verified`): a batch that nobody vouches for is refused then.
+   */
+  students?: (typeof STUDENTS)[number];
   /** Own destination; without it the relay's. */
   posthog?: CoursePostHog;
   /** Counts the changes of the settings. */
@@ -75,6 +80,7 @@ export class CourseFileError extends Error {
 /** Ids appear in addresses and file names. */
 export const COURSE_ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 export const LEVELS = ['outcomes', 'code', 'full'] as const;
+export const STUDENTS = ['claimed', 'verified'] as const;
 export const CONSENTS = ['notice', 'opt-in'] as const;
 /** Longest text of a notice, in characters. */
 export const MAX_NOTICE_CHARS = 2000;
@@ -224,6 +230,9 @@ export function problemOf(course: Course): string | null {
       'names (this version cannot replace names by pseudonyms yet, and does not pretend to)',
       course.identity
     );
+  }
+  if (course.students !== undefined && !STUDENTS.includes(course.students)) {
+    return expected('students', STUDENTS.join(', '), course.students);
   }
   if (course.events !== undefined && !isEventList(course.events)) {
     return expected(

@@ -27,7 +27,7 @@ export class CourseError extends Error {
 
 /** Settings that can be given for a course. */
 export type CourseChanges = Partial<
-  Pick<Course, 'title' | 'level' | 'consent' | 'simulated'>
+  Pick<Course, 'title' | 'level' | 'consent' | 'students' | 'simulated'>
 > & {
   /** `relay`: the relay's own project, as without this setting. */
   posthog?: CoursePostHog | 'relay' | undefined;

@@ -13,6 +13,7 @@ import {
   sendJson
 } from '../http.js';
 import { decodeBody } from './decode.js';
+import { HUB_TOKEN_HEADER } from '../hub/students.js';
 import {
   rejectedPart,
   takeIn,
@@ -98,7 +99,12 @@ export function createDoor(
         held += bytes.length;
       }
       return await takeIn(
-        { bytes, receivedMs, sentAt: sentAtOf(query) },
+        {
+          bytes,
+          receivedMs,
+          sentAt: sentAtOf(query),
+          hubToken: hubTokenOf(request)
+        },
         options
       );
     } finally {
@@ -174,6 +180,11 @@ function sum(counts: Iterable<number>): number {
     total += count;
   }
   return total;
+}
+
+function hubTokenOf(request: IncomingMessage): string | undefined {
+  const token = request.headers[HUB_TOKEN_HEADER];
+  return typeof token === 'string' && token !== '' ? token : undefined;
 }
 
 /** The client's clock in the query: PostHog's older browser clients send it in milliseconds as `_`. */

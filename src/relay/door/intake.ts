@@ -13,6 +13,7 @@ import {
   type EventLog,
   type RecordHeader
 } from '../log/types.js';
+import type { StudentCheck } from '../hub/students.js';
 import type { DeadLetters } from '../pipeline/deadLetters.js';
 import { isObject, openEnvelope, type Envelope } from '../wire/shapes.js';
 import { clockOf } from './clock.js';
@@ -28,6 +29,8 @@ export interface IntakeParts {
   deadLetters: Pick<DeadLetters, 'put'>;
   courses: Pick<CourseStore, 'holderOf'>;
   duplicates: Pick<DuplicateWindow, 'add' | 'remove'>;
+  /** Asks the Hub whose a batch is; without it the events' own claim counts. */
+  studentOf?: StudentCheck;
 }
 
 /** A request's body, unwrapped. */
@@ -37,6 +40,8 @@ export interface Arrival {
   receivedMs: number;
   /** The client's clock, where it stands beside the body. */
   sentAt?: string | undefined;
+  /** The Hub's token of the Jupyter server that sent it; never kept. */
+  hubToken?: string | undefined;
 }
 
 /** What became of a request's events: each is counted once, or named among the rejected. */
@@ -85,6 +90,8 @@ export async function takeIn(
   refuseStrangers(bytes, parts.courses);
   const opened = open(bytes);
   const { key, course } = authenticate(opened.envelope, parts.courses);
+  // After the key: nobody without one makes the relay ask the Hub.
+  const student = await parts.studentOf?.(arrival.hubToken, course);
   const clock = clockOf(opened.envelope.sentAt ?? arrival.sentAt, receivedMs);
   const at = new Date(receivedMs).toISOString();
   const events = eventsOf(course);
@@ -98,6 +105,7 @@ export async function takeIn(
       level: course.level,
       events,
       clock,
+      student,
       remember: uuid => {
         const isNew = parts.duplicates.add(course.id, uuid, receivedMs);
         if (isNew) {

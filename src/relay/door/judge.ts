@@ -9,6 +9,7 @@ import {
   type Problem,
   type WireEvent
 } from '../../events/index.js';
+import { asStudent } from '../hub/asStudent.js';
 import type { EventNote } from '../log/types.js';
 import { isObject, normalizeEvent } from '../wire/shapes.js';
 import { ownTime, type Clock } from './clock.js';
@@ -51,6 +52,8 @@ export interface Rules {
   /** Events of the contract that the course collects. */
   events: readonly string[];
   clock: Clock;
+  /** Verified by the Hub: whose all events are, whatever they claim. */
+  student?: string | undefined;
   /** Remembers an id; false if it is known already. */
   remember: (uuid: string) => boolean;
 }
@@ -87,7 +90,12 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
     rewrite: false
   };
   for (let index = 0; index < events.length; index += 1) {
-    const raw = events[index];
+    const given = events[index];
+    const { student } = rules;
+    const raw = student === undefined ? given : asStudent(given, student);
+    if (raw !== given) {
+      result.rewrite = true;
+    }
     const event = normalizeEvent(raw);
     // Before anything is found wrong with it: the dead letters are a disk, too.
     if (isLeftOut(event, rules.events)) {
