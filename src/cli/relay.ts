@@ -15,16 +15,18 @@ export const relayCommand: Command = {
   args: [],
   options: {
     ...Object.fromEntries(
-      OPTION_NAMES.map((name): [string, CommandOption] => {
-        const { kind, meaning, defaultText, default: value } = OPTIONS[name];
-        return [
-          name,
-          {
-            value: kind.placeholder,
-            meaning: `${meaning} Default: ${defaultText ?? String(value())}. (${variableOf(name)})`
-          }
-        ];
-      })
+      OPTION_NAMES.filter(name => !OPTIONS[name].flagless).map(
+        (name): [string, CommandOption] => {
+          const { kind, meaning, defaultText, default: value } = OPTIONS[name];
+          return [
+            name,
+            {
+              value: kind.placeholder,
+              meaning: `${meaning} Default: ${defaultText ?? String(value())}. (${variableOf(name)})`
+            }
+          ];
+        }
+      )
     ),
     config: PLACE_OPTIONS.config,
     json: JSON_OPTION.json
@@ -39,7 +41,9 @@ export const relayCommand: Command = {
     const resolved = resolveConfig({ flags, env });
     const signals = catchSignals();
     const relay = await startRelay(resolved.config, { env });
-    const link = await relay.loginLink();
+    // A Hub keeps what its services print, and its instructors log in with it.
+    const byHub = resolved.origin['hub-token'] === 'JUPYTERHUB_API_TOKEN';
+    const link = byHub ? null : await relay.loginLink();
     if (json === true) {
       print(
         JSON.stringify({
@@ -54,8 +58,12 @@ export const relayCommand: Command = {
       describeConfig(resolved).forEach(line => print(`  ${line}`));
       print('');
       print(`Events go to   ${relay.url}`);
-      print(`Instructors:   ${link}`);
-      print('The link logs one browser in. Ctrl-C stops the relay.');
+      if (link === null) {
+        print(`Instructors:   log in with JupyterHub at ${relay.url}/login`);
+      } else {
+        print(`Instructors:   ${link}`);
+        print('The link logs one browser in. Ctrl-C stops the relay.');
+      }
     }
     await stopOn(signals, relay);
   }

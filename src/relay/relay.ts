@@ -23,6 +23,8 @@ import { makeDataFolder, writeFileWhole } from './files.js';
 import { watchLog, type WatchedLog } from './health.js';
 import { pathOf } from './http.js';
 import { drained, listen, prefixOf, urlHost } from './listener.js';
+import { createHubApi } from './hub/hubApi.js';
+import { createStudentCheck } from './hub/students.js';
 import { openSegmentLog } from './log/segmentLog.js';
 import type { EventLog } from './log/types.js';
 import { mintLinkToken } from './login/links.js';
@@ -78,7 +80,15 @@ export async function startRelay(
     days: config['duplicate-window-days']
   });
   const publicUrl = config['public-url'];
-  const prefix = publicUrl === null ? '' : prefixOf(publicUrl);
+  const prefix =
+    config.prefix ?? (publicUrl === null ? '' : prefixOf(publicUrl));
+  const hub =
+    config['hub-api-url'] === null
+      ? null
+      : createHubApi({
+          apiUrl: config['hub-api-url'],
+          token: config['hub-token']
+        });
 
   let state: 'starting' | 'open' | 'stopping' = 'starting';
   let log: EventLog | undefined;
@@ -122,6 +132,7 @@ export async function startRelay(
     deadLetters: { put: letters => deadLetters!.put(letters) },
     courses,
     duplicates,
+    studentOf: createStudentCheck(hub),
     bodyLimitBytes: config['body-limit-bytes'],
     decompressedLimitBytes: config['decompressed-limit-bytes'],
     bodyTimeoutMs: config['body-timeout-seconds'] * 1000,
@@ -216,7 +227,7 @@ export async function startRelay(
       onProblem: message => logger.error({ problem: message }, 'destination')
     });
     const { port } = server.address() as AddressInfo;
-    const local = `http://${urlHost(config.host)}:${port}`;
+    const local = `http://${urlHost(config.host)}:${port}${prefix}`;
     const url = publicUrl ?? local;
     control = await openControlSocket(operations, error =>
       logger.error({ problem: String(error) }, 'a command got no answer')

@@ -91,3 +91,27 @@ export function projectKey(): Kind<string> {
         : undefined
   };
 }
+
+/** A path such as /services/telemetry, without a slash at its end; `/` alone is no prefix. */
+export function path(example: string): Kind<string> {
+  return {
+    expected: `a path such as ${example}`,
+    placeholder: 'PATH',
+    read: given =>
+      typeof given === 'string' && PATH.test(given.trim())
+        ? given.trim().replace(/\/+$/, '')
+        : undefined
+  };
+}
+
+/** An address, or a path where it is of the same host as the relay. */
+export function addressOrPath(example: string): Kind<string> {
+  const url = address(example);
+  return {
+    expected: `${url.expected}, or a path where the relay is below the same host`,
+    placeholder: 'URL',
+    read: given => path('/').read(given) ?? url.read(given)
+  };
+}
+
+const PATH = /^\/(?:[\w.~@:%-]+\/?)*$/;

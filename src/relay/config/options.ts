@@ -3,8 +3,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import {
   address,
+  addressOrPath,
   choice,
   integer,
+  path,
   projectKey,
   text,
   type Kind
@@ -17,6 +19,16 @@ export interface RelayConfig {
   data: string;
   /** Null: the address that the relay listens on. */
   'public-url': string | null;
+  /** Without a slash at its end; null: the path of `public-url`. */
+  prefix: string | null;
+  'hub-api-url': string | null;
+  'hub-token': string | null;
+  /** A path, without a slash at its end, where the Hub has the relay's own host. */
+  'hub-url': string | null;
+  'hub-service': string;
+  /** Null: `service-` and the service's name. */
+  'hub-client-id': string | null;
+  'hub-admins': 'nothing' | 'operator';
   'posthog-host': string;
   'posthog-key': string | null;
   'duplicate-window-days': number;
@@ -41,6 +53,8 @@ export interface Option<T> {
   meaning: string;
   /** Never printed. */
   secret?: true;
+  /** No flag: whoever lists processes would see it. */
+  flagless?: true;
 }
 
 const MIB = 1024 * 1024;
@@ -70,6 +84,52 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     defaultText: 'the address listened on',
     meaning:
       'Address under which browsers reach the relay behind a proxy; its path is the prefix of every route.'
+  },
+  prefix: {
+    kind: path('/services/telemetry'),
+    default: () => null,
+    defaultText: 'the path of `public-url`',
+    meaning:
+      'Path below which a proxy passes requests on; the prefix of every route.'
+  },
+  'hub-api-url': {
+    kind: address('http://127.0.0.1:8081/hub/api'),
+    default: () => null,
+    defaultText: 'none: no JupyterHub',
+    meaning:
+      "JupyterHub's API, which is asked who students and instructors are."
+  },
+  'hub-token': {
+    kind: text('the API token of a service', 'TOKEN'),
+    default: () => null,
+    defaultText: 'none: nobody logs in by the Hub',
+    meaning:
+      "The relay's API token as a service of that Hub; no flag takes it.",
+    secret: true,
+    flagless: true
+  },
+  'hub-url': {
+    kind: addressOrPath('https://hub.example.org'),
+    default: () => null,
+    defaultText: 'none: nobody logs in by the Hub',
+    meaning: 'Address under which browsers reach that Hub, without its /hub.'
+  },
+  'hub-service': {
+    kind: text('the name of a service', 'NAME'),
+    default: () => 'telemetry',
+    meaning: "The relay's name among that Hub's services."
+  },
+  'hub-client-id': {
+    kind: text('the id of an OAuth client', 'ID'),
+    default: () => null,
+    defaultText: 'service- and the name of the service',
+    meaning: 'Id as which the relay logs people in by the Hub.'
+  },
+  'hub-admins': {
+    kind: choice(['nothing', 'operator'], 'ROLE'),
+    default: () => 'nothing',
+    meaning:
+      "What being an administrator of the Hub means here; operator: all courses and all of the page's rights."
   },
   'posthog-host': {
     kind: address('https://eu.i.posthog.com'),

@@ -1,7 +1,8 @@
-/** Puts the configuration together: flags over environment over one TOML file over defaults. */
+/** Puts the configuration together: flags over environment over one TOML file over what a JupyterHub tells over defaults. */
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
+import { toldByHub } from '../hub/environment.js';
 import {
   ENV_PREFIX,
   OPTIONS,
@@ -78,12 +79,21 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
     );
   }
 
-  const layers = [fromFlags, fromEnv, fromFile];
+  const layers = [fromFlags, fromEnv, fromFile, toldByHub(env)];
   for (const layer of layers) {
     for (const [name, { origin }] of layer) {
       if (!Object.hasOwn(OPTIONS, name)) {
         problems.push(`${origin}: there is no such option.${hint(name)}`);
       }
+    }
+  }
+  for (const name of fromFlags.keys()) {
+    if (
+      (OPTIONS[name as OptionName] as Option<unknown> | undefined)?.flagless
+    ) {
+      problems.push(
+        `--${name}: expected ${variableOf(name)} or a line in the file, got a flag, which whoever lists processes can read.`
+      );
     }
   }
   const config: Record<string, unknown> = {};
