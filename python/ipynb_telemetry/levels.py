@@ -15,12 +15,30 @@ LEVELS = (OUTCOMES, CODE, FULL)
 MAX_CODE_CHARS = 500
 MAX_ERR_CHARS = 200
 
-_TYPE = r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*"
-_TYPE_ONLY = re.compile(_TYPE, re.ASCII)
-_TYPE_AND_MESSAGE = re.compile(
-    rf"({_TYPE}(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Timeout|Failure))(?::|\s*$)",
-    re.ASCII,
+# Longest name of an error's type.
+_MAX_TYPE_CHARS = 100
+
+# Types that do not end in a word that says error: Python's own, its standard library's, pytest's.
+_KNOWN_TYPES = (
+    "ExceptionGroup",
+    "BaseExceptionGroup",
+    "Empty",
+    "Full",
+    "Clamped",
+    "DivisionByZero",
+    "FloatOperation",
+    "Inexact",
+    "InvalidOperation",
+    "Overflow",
+    "Rounded",
+    "Subnormal",
+    "Underflow",
+    "Failed",
+    "Skipped",
 )
+_ENDINGS = "Error|Exception|Warning|Interrupt|Exit|Iteration|Timeout|Failure"
+_TYPE = rf"(?:[A-Za-z_]\w*\.)*(?:(?:[A-Z]\w*)?(?:{_ENDINGS})|{'|'.join(_KNOWN_TYPES)})"
+_LEADING_TYPE = re.compile(rf"({_TYPE})(?::|\s*$)", re.ASCII)
 
 
 def strictest(*chosen: str | None) -> str:
@@ -31,12 +49,12 @@ def strictest(*chosen: str | None) -> str:
 def error_type(err: str) -> str:
     """The type out of ``Type`` or ``Type: message``.
 
-    ``Error`` where no type can be told for sure, so that no word of a message slips through.
+    ``Error`` where no type can be told for sure, so that no word of a message slips through. A
+    type is known by its form: the name of a class that ends in a word such as ``Error``, or one
+    of those known to have another name.
     """
-    if _TYPE_ONLY.fullmatch(err):
-        return err
-    found = _TYPE_AND_MESSAGE.match(err)
-    return found.group(1) if found else "Error"
+    found = _LEADING_TYPE.match(err)
+    return found.group(1) if found and len(found.group(1)) <= _MAX_TYPE_CHARS else "Error"
 
 
 def error_text(err_type: str | None, message: str | None, level: str) -> str | None:

@@ -36,6 +36,11 @@ const SETTINGS = {
     value: 'LIST',
     meaning: `Which events are collected: ${SELECTABLE_EVENTS.join(',')}; default (${DEFAULT_EVENTS.join(',')}); all. +NAME and -NAME change what is chosen: --events=+edit,-focus`
   },
+  properties: {
+    value: 'LIST',
+    meaning:
+      'Which properties of events are kept: default (below level full the ones of the contract, and all of custom events), all, or names: besides the ones of the contract only these'
+  },
   consent: {
     value: 'MODE',
     meaning:
@@ -134,6 +139,7 @@ export const courseSetCommand: Command = {
   examples: [
     'course set python-101 --level code',
     'course set python-101 --events=+edit,-focus',
+    'course set python-101 --properties hint,answer',
     'course set python-101 --posthog-host https://eu.i.posthog.com --posthog-key-env PYTHON_101_POSTHOG',
     'course set python-101 --contact "ada@example.org" --retention-days 180'
   ],
@@ -189,6 +195,7 @@ function shown(course: Course): Record<string, unknown> {
   return {
     ...publicSettings(course),
     students: course.students ?? 'claimed',
+    properties: course.properties ?? 'default',
     simulated: course.simulated === true,
     posthog:
       posthog === undefined
@@ -218,6 +225,7 @@ function changesOf(options: Invocation['options']): CourseChanges {
     title: text('title'),
     level: text('level') as CourseChanges['level'],
     events: text('events'),
+    properties: text('properties'),
     consent: text('consent') as CourseChanges['consent'],
     identity: text('identity'),
     students: text('students') as CourseChanges['students'],

@@ -9,6 +9,7 @@ export * from './record.js';
 export {
   CELL_STATUSES,
   CHANNELS,
+  CommonProperties,
   EVENT_NAMES,
   EVENT_PROPERTIES,
   SCHEMA_VERSION,

@@ -6,21 +6,41 @@ export const MAX_CODE_CHARS = 500;
 /** Longest error text that any level sends, in characters. */
 export const MAX_ERR_CHARS = 200;
 
-const TYPE = '(?:[A-Za-z_]\\w*\\.)*[A-Z]\\w*';
-const TYPE_ONLY = new RegExp(`^${TYPE}$`);
-const TYPE_AND_MESSAGE = new RegExp(
-  `^(${TYPE}(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Timeout|Failure))(?::|\\s*$)`
-);
+/** Longest name of an error's type. */
+const MAX_TYPE_CHARS = 100;
+
+/** Types that do not end in a word that says error. */
+const KNOWN_TYPES = [
+  // Python's own, and its standard library's
+  'ExceptionGroup',
+  'BaseExceptionGroup',
+  'Empty',
+  'Full',
+  'Clamped',
+  'DivisionByZero',
+  'FloatOperation',
+  'Inexact',
+  'InvalidOperation',
+  'Overflow',
+  'Rounded',
+  'Subnormal',
+  'Underflow',
+  // pytest's
+  'Failed',
+  'Skipped'
+];
+
+const TYPE = `(?:[A-Za-z_]\\w*\\.)*(?:(?:[A-Z]\\w*)?(?:Error|Exception|Warning|Interrupt|Exit|Iteration|Timeout|Failure)|${KNOWN_TYPES.join('|')})`;
+const LEADING_TYPE = new RegExp(`^(${TYPE})(?::|\\s*$)`);
 
 /**
  * The error's type out of `Type` or `Type: message`; `Error` where no type can be told
- * for sure, so that no word of a message slips through.
+ * for sure, so that no word of a message slips through. A type is known by its form: the name of
+ * a class that ends in a word such as `Error`, or one of those known to have another name.
  */
 export function errorType(err: string): string {
-  if (TYPE_ONLY.test(err)) {
-    return err;
-  }
-  return TYPE_AND_MESSAGE.exec(err)?.[1] ?? 'Error';
+  const type = LEADING_TYPE.exec(err)?.[1];
+  return type === undefined || type.length > MAX_TYPE_CHARS ? 'Error' : type;
 }
 
 /**

@@ -35,6 +35,9 @@ export function createReporter(logger: Logger): Reporter {
   const leftOut = new Tally((what, count) =>
     logger.info({ count }, `events not collected: ${what}`)
   );
+  const dropped = new Tally((what, count) =>
+    logger.info({ count }, `properties not kept: ${what}`)
+  );
   const states = new Map<string, string>();
   return {
     door({ id, path, status, ms, receipt, error }) {
@@ -53,6 +56,9 @@ export function createReporter(logger: Logger): Reporter {
       }
       for (const [event, count] of receipt?.notCollected ?? []) {
         leftOut.add(`${receipt!.course}, ${event}`, count);
+      }
+      for (const [name, count] of receipt?.dropped ?? []) {
+        dropped.add(`${receipt!.course}, ${name}`, count);
       }
       if (logger.isLevelEnabled('debug')) {
         logger.debug(
@@ -86,6 +92,7 @@ export function createReporter(logger: Logger): Reporter {
       refused.flush();
       setAside.flush();
       leftOut.flush();
+      dropped.flush();
     }
   };
 }

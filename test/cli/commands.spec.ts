@@ -91,6 +91,7 @@ describe('courses and keys', () => {
         text: null
       },
       students: 'claimed',
+      properties: 'default',
       simulated: false,
       posthog: 'relay'
     });
@@ -140,7 +141,7 @@ describe('courses and keys', () => {
         ...['--retention-days', '90', '--contact', 'ada@example.org'],
         ...['--notice-text', 'Ask us anything.', '--events', 'cell, start'],
         ...['--simulated', 'yes', '--posthog', 'off'],
-        ...['--students', 'verified']
+        ...['--students', 'verified', '--properties', 'hint, answer']
       )
     ).toEqual({
       course: 'demo',
@@ -158,6 +159,7 @@ describe('courses and keys', () => {
         text: 'Ask us anything.'
       },
       students: 'verified',
+      properties: ['answer', 'hint'],
       simulated: true,
       posthog: 'off'
     });

@@ -7,6 +7,7 @@ import {
 } from '../../events/index.js';
 import { EXPECTED_EVENTS, isEventList } from './eventList.js';
 import { KEY_KINDS, type KeyKind } from './keys.js';
+import { EXPECTED_PROPERTIES, isPropertySetting } from './propertyList.js';
 
 /** Where a course's events go on to; `off`: to no PostHog at all. */
 export type CoursePostHog =
@@ -19,6 +20,9 @@ export type CoursePostHog =
       apiKeyEnv?: string;
     };
 
+/** Which properties are kept: by the level, all, or besides the contract's only these. */
+export type PropertiesSetting = 'default' | 'all' | readonly string[];
+
 /** A course as it is kept. */
 export interface Course {
   id: string;
@@ -28,6 +32,8 @@ export interface Course {
   identity: 'names';
   /** What it collects; the default in files of earlier versions, which do not say. */
   events?: EventName[];
+  /** Which properties of events are kept; `default` in files of earlier versions, which do not say. */
+  properties?: PropertiesSetting;
   notice: Pick<
     CourseSettings['notice'],
     'receiver' | 'retention_days' | 'contact'
@@ -240,6 +246,12 @@ export function problemOf(course: Course): string | null {
       `a list out of ${EXPECTED_EVENTS}`,
       course.events
     );
+  }
+  if (
+    course.properties !== undefined &&
+    !isPropertySetting(course.properties)
+  ) {
+    return expected('properties', EXPECTED_PROPERTIES, course.properties);
   }
   const {
     receiver,

@@ -13,6 +13,7 @@ import {
 } from './courseFile.js';
 import { readEventList } from './eventList.js';
 import { hashSecret, mintKey, mintKeyId, type KeyKind } from './keys.js';
+import { readProperties } from './propertyList.js';
 
 /** Raised for a change that cannot be made; the message says what to do instead. */
 export class CourseError extends Error {
@@ -35,6 +36,8 @@ export type CourseChanges = Partial<
   identity?: string;
   /** As `readEventList` takes it. */
   events?: string;
+  /** As `readProperties` takes it. */
+  properties?: string;
   notice?: Partial<Omit<Course['notice'], 'version'>>;
 };
 
@@ -167,14 +170,19 @@ function edit(
 }
 
 function applied(course: Course, changes: CourseChanges): Course {
-  const { notice, events, ...rest } = changes;
+  const { notice, events, properties, ...rest } = changes;
   const given = Object.fromEntries(
     Object.entries(rest).filter(([, value]) => value !== undefined)
   );
   const next = {
     ...course,
     ...given,
-    ...(events === undefined ? {} : { events: chosen(events, course) }),
+    ...(events === undefined
+      ? {}
+      : { events: read(() => readEventList(events, eventsOf(course))) }),
+    ...(properties === undefined
+      ? {}
+      : { properties: read(() => readProperties(properties)) }),
     notice: { ...course.notice, ...notice }
   } as Course;
   if (changes.posthog === 'relay') {
@@ -187,9 +195,9 @@ function applied(course: Course, changes: CourseChanges): Course {
   return next;
 }
 
-function chosen(list: string, course: Course): Course['events'] {
+function read<T>(list: () => T): T {
   try {
-    return readEventList(list, eventsOf(course));
+    return list();
   } catch (error) {
     throw new CourseError('invalid', `${(error as RangeError).message}.`);
   }

@@ -132,6 +132,7 @@ export function createDoor(
         const receipt = await take(request, now());
         report.receipt = receipt;
         const left = sum(receipt.notCollected.values());
+        const dropped = receipt.dropped.size > 0;
         if (receipt.kept + receipt.duplicates + left === 0) {
           throw new RelayError(
             'no_valid_event',
@@ -140,11 +141,14 @@ export function createDoor(
           );
         }
         const body =
-          receipt.rejected.length + left === 0
+          receipt.rejected.length + left === 0 && !dropped
             ? OK
             : JSON.stringify({
                 status: 'Ok',
                 ...(left > 0 ? { not_collected: left } : {}),
+                ...(dropped
+                  ? { dropped_properties: Object.fromEntries(receipt.dropped) }
+                  : {}),
                 ...rejectedPart(receipt.rejected)
               });
         sendJson(response, 200, body, headers);

@@ -1,9 +1,5 @@
 /** Takes the events of one request in: judged, freed of what must not be kept, and durable before it returns. */
-import {
-  SELECTABLE_EVENTS,
-  type PrivacyLevel,
-  type WireEvent
-} from '../../events/index.js';
+import { SELECTABLE_EVENTS } from '../../events/index.js';
 import { eventsOf } from '../courses/courseFile.js';
 import type { CourseStore, KeyHolder } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
@@ -15,6 +11,8 @@ import {
 } from '../log/types.js';
 import type { StudentCheck } from '../hub/students.js';
 import type { DeadLetters } from '../pipeline/deadLetters.js';
+import { hidesMembers } from '../privacy/hidden.js';
+import { rulesOf, type PrivacyRules } from '../privacy/rules.js';
 import { isObject, openEnvelope, type Envelope } from '../wire/shapes.js';
 import { clockOf } from './clock.js';
 import { hasTooManyParts, MAX_PARTS } from './depth.js';
@@ -51,6 +49,8 @@ export interface Receipt {
   duplicates: number;
   /** How many of each name the course does not collect. */
   notCollected: ReadonlyMap<string, number>;
+  /** How many properties of each name the course does not allow; the events that had them are kept without. */
+  dropped: ReadonlyMap<string, number>;
   rejected: Rejection[];
 }
 
@@ -61,9 +61,6 @@ export const MAX_NAMED = 1_000;
 /** Larger bodies are parsed only if a key of this relay stands in them. */
 const PARSE_UNSEEN_BYTES = 256 * 1024;
 
-/** Properties that a level reduces, and the names of events, as members stand in JSON. */
-const LEVELLED = ['code', 'err'].map(name => ({ name, member: member(name) }));
-const EVENT = member('event');
 const NONE: ReadonlyMap<string, number> = new Map();
 
 const ENVELOPE_MEMBERS = new Set([
@@ -95,6 +92,7 @@ export async function takeIn(
   const clock = clockOf(opened.envelope.sentAt ?? arrival.sentAt, receivedMs);
   const at = new Date(receivedMs).toISOString();
   const events = eventsOf(course);
+  const privacy = rulesOf(course);
 
   const remembered: string[] = [];
   let judgement: Judgement;
@@ -102,7 +100,7 @@ export async function takeIn(
   try {
     judgement = judge(opened.envelope.events, {
       course: course.id,
-      level: course.level,
+      privacy,
       events,
       clock,
       student,
@@ -132,7 +130,7 @@ export async function takeIn(
         ...(notes ? { notes } : {})
       };
       const body = bodyToKeep(bytes, opened, judgement, {
-        level: course.level,
+        privacy,
         all: events.length === SELECTABLE_EVENTS.length
       });
       await parts.log.append(header, body);
@@ -142,12 +140,18 @@ export async function takeIn(
     throw refusal(error);
   }
 
-  const { setAside, duplicates, kept, notCollected = NONE } = judgement;
+  const {
+    setAside,
+    duplicates,
+    kept,
+    notCollected = NONE,
+    dropped = NONE
+  } = judgement;
   try {
     await firstCopies;
     if (setAside.length > 0) {
       await parts.deadLetters.put(
-        setAside.map(one => letterOf(one, course.id, course.level, at))
+        setAside.map(one => letterOf(one, course.id, privacy, at))
       );
     }
   } catch (error) {
@@ -159,6 +163,7 @@ export async function takeIn(
     kept: kept.length,
     duplicates,
     notCollected,
+    dropped,
     rejected
   };
 }
@@ -200,6 +205,7 @@ function refuseStrangers(
 }
 
 interface Opened {
+  parsed: unknown;
   envelope: Envelope;
   /** Whether members beside the events are ones that PostHog's clients send. */
   usual: boolean;
@@ -233,7 +239,7 @@ function open(bytes: Buffer): Opened {
     !isObject(parsed) ||
     !Array.isArray(parsed['batch']) ||
     Object.keys(parsed).every(name => ENVELOPE_MEMBERS.has(name));
-  return { envelope, usual };
+  return { parsed, envelope, usual };
 }
 
 function authenticate(
@@ -255,21 +261,20 @@ function authenticate(
 
 /**
  * The bytes as received, keys overwritten, where they say no more than what is kept; else the
- * kept events written again, which costs as much as parsing did. Events that the course does not
- * collect may stand in the bytes unseen, behind a second list of events.
+ * kept events written again, which costs as much as parsing did. What the course does not keep
+ * may stand in the bytes unseen, behind a second member of the same name.
  *
  * @param all whether the course collects all events of the contract.
  */
 function bodyToKeep(
   bytes: Buffer,
-  { usual }: Opened,
+  { parsed, usual }: Opened,
   { kept, rewrite }: Judgement,
-  { level, all }: { level: PrivacyLevel; all: boolean }
+  { privacy, all }: { privacy: PrivacyRules; all: boolean }
 ): Buffer {
   const asReceived =
     !rewrite &&
-    (level === 'full' || (usual && !hidesContent(bytes, kept))) &&
-    (all || countOf(EVENT, bytes) <= kept.length) &&
+    ((privacy.open && all) || (usual && !hidesMembers(bytes, parsed))) &&
     !hidesText(bytes) &&
     blankKeys(bytes) > 0;
   if (asReceived) {
@@ -278,35 +283,6 @@ function bodyToKeep(
   const body = bodyOf(kept);
   blankKeys(body);
   return body;
-}
-
-/**
- * Whether code or an error's text stands in the bytes more often than in the events: of a member
- * that is there twice, parsing shows the last one only.
- */
-function hidesContent(bytes: Buffer, kept: readonly WireEvent[]): boolean {
-  return LEVELLED.some(({ name, member }) => {
-    const shown = kept.filter(({ properties }) =>
-      Object.hasOwn(properties, name)
-    );
-    return countOf(member, bytes) > shown.length;
-  });
-}
-
-const QUOTE = 0x22;
-
-/** What to look for to find a member: without the first quote, of which JSON is so full that it takes three times as long. */
-function member(name: string): Buffer {
-  return Buffer.from(`${name}"`);
-}
-
-function countOf(member: Buffer, bytes: Buffer): number {
-  let count = 0;
-  for (let at = bytes.indexOf(member); at >= 0;) {
-    count += bytes[at - 1] === QUOTE ? 1 : 0;
-    at = bytes.indexOf(member, at + member.length);
-  }
-  return count;
 }
 
 function refusal(error: unknown): unknown {

@@ -1,16 +1,16 @@
 /** Judges the events of a body one by one: which are kept, as what, and why the others are not. */
 import { v5 } from 'uuid';
 import {
-  applyLevel,
   ID_NAMESPACE,
   isCollected,
   validateWireEvent,
-  type PrivacyLevel,
   type Problem,
   type WireEvent
 } from '../../events/index.js';
 import { asStudent } from '../hub/asStudent.js';
 import type { EventNote } from '../log/types.js';
+import { filterEvent } from '../privacy/filter.js';
+import type { PrivacyRules } from '../privacy/rules.js';
 import { isObject, normalizeEvent } from '../wire/shapes.js';
 import { ownTime, type Clock } from './clock.js';
 import { isDeeperThan, MAX_DEPTH } from './depth.js';
@@ -33,7 +33,7 @@ export interface SetAside extends Rejection {
 
 /** What became of a body's events. */
 export interface Judgement {
-  /** Events to keep, in order, as the course's level allows them. */
+  /** Events to keep, in order, as the course's rules allow them. */
   kept: WireEvent[];
   /** Notes by position among the kept ones. */
   notes: Record<number, EventNote> | undefined;
@@ -41,6 +41,8 @@ export interface Judgement {
   duplicates: number;
   /** How many events, by name, are not kept because the course does not collect them. */
   notCollected: Map<string, number> | undefined;
+  /** How many properties, by name, are not kept because the course does not allow them. */
+  dropped: Map<string, number> | undefined;
   /** Whether the kept events differ from what the received bytes say. */
   rewrite: boolean;
 }
@@ -48,7 +50,8 @@ export interface Judgement {
 /** What events are judged by. */
 export interface Rules {
   course: string;
-  level: PrivacyLevel;
+  /** What it keeps of each event. */
+  privacy: PrivacyRules;
   /** Events of the contract that the course collects. */
   events: readonly string[];
   clock: Clock;
@@ -58,7 +61,7 @@ export interface Rules {
   remember: (uuid: string) => boolean;
 }
 
-/** Members of an event that PostHog's clients send; anything else is theirs alone and is kept at level `full` only. */
+/** Members of an event that PostHog's clients send; anything else is theirs alone and is kept only where nothing is removed. */
 const MEMBERS = new Set([
   'event',
   'distinct_id',
@@ -79,6 +82,10 @@ const MEMBERS = new Set([
   'messageId'
 ]);
 
+/** Most names of dropped properties that are counted apart in one body. */
+const MAX_DROPPED_NAMES = 50;
+const OTHER_NAMES = '(other names)';
+
 /** Judges all events of a body. */
 export function judge(events: readonly unknown[], rules: Rules): Judgement {
   const result: Judgement = {
@@ -87,7 +94,13 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
     setAside: [],
     duplicates: 0,
     notCollected: undefined,
+    dropped: undefined,
     rewrite: false
+  };
+  const onDropped = (name: string): void => {
+    const counts = (result.dropped ??= new Map<string, number>());
+    const key = counts.size < MAX_DROPPED_NAMES ? name : OTHER_NAMES;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   };
   for (let index = 0; index < events.length; index += 1) {
     const given = events[index];
@@ -109,7 +122,7 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
       result.setAside.push(setAside(index, raw, event, problem));
       result.rewrite = true;
     } else {
-      keep(raw, event as WireEvent, rules, result);
+      keep(raw, event as WireEvent, rules, result, onDropped);
     }
   }
   return result;
@@ -144,22 +157,21 @@ function keep(
   raw: unknown,
   event: WireEvent,
   rules: Rules,
-  result: Judgement
+  result: Judgement,
+  onDropped: (name: string) => void
 ): void {
-  const { level, clock } = rules;
-  const properties = applyLevel(event.event, event.properties, level);
-  let kept = event;
-  if (properties !== event.properties) {
-    kept = { ...event, properties };
+  const { privacy, clock } = rules;
+  const { event: kept, changed } = filterEvent(event, privacy, onDropped);
+  if (changed) {
     result.rewrite = true;
   }
-  const uuid = kept.uuid ?? mint(kept, rules.course);
+  const uuid = kept.uuid ?? mint(event, rules.course);
   if (!rules.remember(uuid)) {
     result.duplicates += 1;
     result.rewrite = true;
     return;
   }
-  if (level !== 'full' && hasOtherMembers(raw as object)) {
+  if (!privacy.open && hasOtherMembers(raw as object)) {
     result.rewrite = true;
   }
   const offset = (event as { offset?: unknown }).offset;

@@ -1,19 +1,23 @@
-/** What the dead letters may keep of an event that the door turned down: no more than the course's level allows. */
+/** What the dead letters may keep of an event that the door turned down: no more than the course's rules allow. */
 import {
   errorType,
-  EVENT_PROPERTIES,
   MAX_CODE_CHARS,
   MAX_ERR_CHARS,
   type PrivacyLevel,
   type Properties
 } from '../../events/index.js';
 import type { DeadLetter } from '../pipeline/deadLetters.js';
+import { isAllowed, tellableName } from '../privacy/filter.js';
+import { compileRules, type PrivacyRules } from '../privacy/rules.js';
 import { isObject } from '../wire/shapes.js';
 import type { SetAside } from './judge.js';
 import { blankKeys } from './keyBytes.js';
 
 /** Longest text kept of any other value, in characters, below level `full`. */
 const MAX_TEXT_CHARS = 200;
+/** Of an event of the contract, members that it does not have may be anything; a custom event keeps its own. */
+const DECLARED = compileRules({ level: 'outcomes' });
+const NOTHING: ReadonlySet<string> = new Set();
 /** Deepest nesting kept, and most members or elements of a value. */
 const MAX_LEVELS = 4;
 const MAX_PARTS = 100;
@@ -22,7 +26,7 @@ const MAX_PARTS = 100;
 export function letterOf(
   { uuid, code, field, expected, raw }: SetAside,
   course: string,
-  level: PrivacyLevel,
+  rules: PrivacyRules,
   at: string
 ): DeadLetter {
   return {
@@ -32,16 +36,16 @@ export function letterOf(
     code,
     reason: `${field}: expected ${expected}`,
     uuid,
-    event: withoutKeys(reduce(raw, level))
+    event: withoutKeys(reduce(raw, rules))
   };
 }
 
 /**
- * The event as `level` allows it, though nothing about its shape is certain: what may be code, an
+ * The event as the rules allow it, though nothing about its shape is certain: what may be code, an
  * error's message or a member that the contract does not know is replaced by a word on what it was.
  */
-export function reduce(raw: unknown, level: PrivacyLevel): unknown {
-  if (level === 'full') {
+export function reduce(raw: unknown, rules: PrivacyRules): unknown {
+  if (rules.open) {
     return cut(raw, MAX_LEVELS, 20_000);
   }
   if (!isObject(raw)) {
@@ -58,7 +62,7 @@ export function reduce(raw: unknown, level: PrivacyLevel): unknown {
     result.push([
       'properties',
       isObject(properties)
-        ? reduceProperties(event, properties, level)
+        ? reduceProperties(event, properties, rules)
         : kindOf(properties)
     ]);
   }
@@ -68,31 +72,28 @@ export function reduce(raw: unknown, level: PrivacyLevel): unknown {
 function reduceProperties(
   event: unknown,
   properties: Properties,
-  level: PrivacyLevel
+  rules: PrivacyRules
 ): Properties {
-  const schema =
-    typeof event === 'string' && Object.hasOwn(EVENT_PROPERTIES, event)
-      ? EVENT_PROPERTIES[event as keyof typeof EVENT_PROPERTIES]
-      : undefined;
+  const { level } = rules;
+  const chars = level === 'full' ? 20_000 : MAX_TEXT_CHARS;
+  const allowed =
+    typeof event === 'string'
+      ? (rules.allowedIn(event) ??
+        (level === 'full' ? undefined : DECLARED.allowedIn(event)))
+      : NOTHING;
   return Object.fromEntries(
     Object.entries(properties)
       .slice(0, MAX_PARTS)
       .map(([name, value]) => {
-        if (name === 'code') {
+        if (level !== 'full' && name === 'code') {
           return [name, reduceCode(value, level)];
         }
-        if (name === 'err') {
+        if (level !== 'full' && name === 'err') {
           return [name, reduceErr(value, level)];
         }
-        // Of a known event, members that it does not have may be anything; a custom event keeps its own.
-        const known =
-          schema === undefined
-            ? typeof event === 'string'
-            : Object.hasOwn(schema.properties, name);
-        return [
-          name,
-          known ? cut(value, MAX_LEVELS - 1, MAX_TEXT_CHARS) : kindOf(value)
-        ];
+        return isAllowed(name, value, allowed)
+          ? [name, cut(value, MAX_LEVELS - 1, chars)]
+          : [tellableName(name), kindOf(value)];
       })
   );
 }

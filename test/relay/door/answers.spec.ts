@@ -14,7 +14,7 @@ const ORIGIN = 'https://hub.example.org';
 let relay: TestRelay;
 
 beforeEach(async () => {
-  relay = await startTestRelay();
+  relay = await startTestRelay({ properties: 'all' });
 });
 afterEach(async () => {
   await relay.remove();

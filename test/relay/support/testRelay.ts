@@ -60,11 +60,13 @@ export interface Answer {
 export async function startTestRelay({
   level = 'outcomes',
   events,
+  properties,
   flags = {},
   parts = {}
 }: {
   level?: CourseChanges['level'];
   events?: CourseChanges['events'];
+  properties?: CourseChanges['properties'];
   flags?: Record<string, string>;
   parts?: RelayParts;
 } = {}): Promise<TestRelay> {
@@ -83,7 +85,8 @@ export async function startTestRelay({
   const { secret } = await addCourse(paths.courses, 'demo', {
     title: 'Demo',
     ...(level ? { level } : {}),
-    ...(events === undefined ? {} : { events })
+    ...(events === undefined ? {} : { events }),
+    ...(properties === undefined ? {} : { properties })
   });
   const { config } = resolveConfig({
     flags: { data: folder, port: '0', ...flags },

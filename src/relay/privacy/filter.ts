@@ -1,0 +1,81 @@
+/** Takes out of an event what its course does not let into the log: level first, then the properties that are not allowed. */
+import {
+  applyLevel,
+  type Properties,
+  type WireEvent
+} from '../../events/index.js';
+import { PROPERTY_NAME } from '../courses/propertyList.js';
+import type { PrivacyRules } from './rules.js';
+
+/** Longest text of a client's bookkeeping (`$lib`, `$lib_version`). */
+const MAX_BOOKKEEPING_CHARS = 60;
+
+/** What became of an event. */
+export interface Filtered {
+  /** The very same object where nothing had to change. */
+  event: WireEvent;
+  changed: boolean;
+}
+
+/** The event as the rules allow it. `onDropped` is told the name of each property that goes, never its value. */
+export function filterEvent(
+  event: WireEvent,
+  rules: PrivacyRules,
+  onDropped: (name: string) => void
+): Filtered {
+  if (rules.open) {
+    return { event, changed: false };
+  }
+  const levelled = applyLevel(event.event, event.properties, rules.level);
+  const allowed = rules.allowedIn(event.event);
+  const properties = allowed
+    ? onlyAllowed(levelled, allowed, onDropped)
+    : levelled;
+  return properties === event.properties
+    ? { event, changed: false }
+    : { event: { ...event, properties }, changed: true };
+}
+
+/** Whether a property may be kept, by name and, of clients' bookkeeping, by form. */
+export function isAllowed(
+  name: string,
+  value: unknown,
+  allowed: ReadonlySet<string> | undefined
+): boolean {
+  if (allowed === undefined) {
+    return true;
+  }
+  return allowed.has(name) && (name[0] !== '$' || isPlain(value));
+}
+
+/**
+ * A dropped property's name as it may be told: its name where it has the form of one. Any other
+ * text is the client's to choose and may be anything.
+ */
+export function tellableName(name: string): string {
+  return PROPERTY_NAME.test(name) ? name : '(another name)';
+}
+
+function onlyAllowed(
+  properties: Properties,
+  allowed: ReadonlySet<string>,
+  onDropped: (name: string) => void
+): Properties {
+  let kept: [string, unknown][] | undefined;
+  // Own members alone: one called __proto__ is a member like any other.
+  for (const name of Object.keys(properties)) {
+    if (!isAllowed(name, properties[name], allowed)) {
+      kept ??= Object.entries(properties).filter(([name, value]) =>
+        isAllowed(name, value, allowed)
+      );
+      onDropped(tellableName(name));
+    }
+  }
+  return kept === undefined ? properties : Object.fromEntries(kept);
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === 'string'
+    ? value.length <= MAX_BOOKKEEPING_CHARS
+    : typeof value !== 'object' || value === null;
+}
