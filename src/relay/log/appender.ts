@@ -2,18 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Disk, LogFile } from './disk.js';
+import type { PendingRecord } from './encode.js';
 import { encodeSegmentHeader, sealFrame, segmentName } from './format.js';
 import { SPARE_NAME } from './recovery.js';
 import { Segment } from './segment.js';
-
-/** A record on its way, encoded but for its number. */
-export interface PendingRecord {
-  /** Room for the frame, then the JSON header. */
-  head: Buffer;
-  body: Uint8Array;
-  /** Checksum of header and body. */
-  crc: number;
-}
 
 /** A group that is on disk. */
 export interface Committed {
@@ -93,6 +85,13 @@ export class Appender {
     return publish(segment, firstSeq, offsets);
   }
 
+  /** Begins a new segment unless the last one is empty, so that all records lie in sealed ones. */
+  async rotate(): Promise<void> {
+    if (!this.#current?.segment.empty) {
+      await this.#openSegment([]);
+    }
+  }
+
   /** Lets go of the files. */
   async stop(): Promise<void> {
     const current = this.#current;
@@ -140,6 +139,10 @@ export class Appender {
       throw error;
     }
     this.#current = { segment, file, id };
+    if (this.segments.at(-1)?.firstSeq === firstSeq) {
+      // It was empty, and its file has just been replaced.
+      this.segments.pop();
+    }
     this.segments.push(segment);
     this.#prepareSpare();
     return publish(segment, firstSeq, offsets);

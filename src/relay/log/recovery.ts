@@ -14,6 +14,8 @@ import { LogFormatError } from './types.js';
 
 /** Name of a segment that is being made; one that is left over holds nothing acknowledged. */
 export const SPARE_NAME = 'next.tmp';
+/** Name of a segment that is being written again; one that is left over has not taken its place. */
+export const REWRITE_NAME = 'rewrite.tmp';
 
 /** What a folder holds. */
 export interface Recovered {
@@ -44,8 +46,10 @@ export async function recover(disk: Disk, folder: string): Promise<Recovered> {
     damaged: []
   };
   const names = (await disk.list(folder)).sort();
-  if (names.includes(SPARE_NAME)) {
-    await disk.remove(join(folder, SPARE_NAME));
+  for (const name of [SPARE_NAME, REWRITE_NAME]) {
+    if (names.includes(name)) {
+      await disk.remove(join(folder, name));
+    }
   }
   for (const name of names) {
     const firstSeq = firstSeqOf(name);
@@ -160,5 +164,5 @@ async function settleTail(
 
 /** Names a damaged place, so that several readers count it once. */
 export function damageKey(segment: Segment, offset: number): string {
-  return `${segment.firstSeq}:${offset}`;
+  return `${segment.firstSeq}.${segment.edition}:${offset}`;
 }

@@ -23,6 +23,8 @@ export type Found =
       seq: number;
       header: RecordHeader;
       body: Buffer;
+      /** All bytes of the record. */
+      bytes: Buffer;
     }
   | { kind: 'damage'; offset: number; end: number };
 
@@ -34,6 +36,8 @@ export interface Range {
   seq: number;
   /** Number of the segment; where it is unknown, the first sound record tells. */
   id: bigint | undefined;
+  /** Rejects with the system's error where the disk cannot read, in place of passing over it as damage. */
+  strict?: boolean;
 }
 
 /**
@@ -47,7 +51,7 @@ export async function* scan(
   file: LogFile,
   range: Range
 ): AsyncGenerator<Found, void, undefined> {
-  const view = new View(file, range.to);
+  const view = new View(file, range.to, range.strict ?? false);
   let { id, seq: lowest, from: at } = range;
   let damagedFrom = -1;
 
@@ -60,7 +64,7 @@ export async function* scan(
       }
       id ??= found.frame.segmentId;
       lowest = found.frame.seq + 1;
-      const { header, body } = found;
+      const { header, body, bytes } = found;
       const end = at + found.frame.length;
       yield {
         kind: 'record',
@@ -68,7 +72,8 @@ export async function* scan(
         end,
         seq: found.frame.seq,
         header,
-        body
+        body,
+        bytes
       };
       at = end;
     } else {
@@ -87,6 +92,7 @@ interface Sound {
   frame: Frame;
   header: RecordHeader;
   body: Buffer;
+  bytes: Buffer;
 }
 
 async function recordAt(
@@ -120,7 +126,7 @@ async function recordAt(
     const header = JSON.parse(
       record.toString('utf8', FRAME_BYTES, bodyAt)
     ) as RecordHeader;
-    return { frame, header, body: record.subarray(bodyAt) };
+    return { frame, header, body: record.subarray(bodyAt), bytes: record };
   } catch {
     return undefined;
   }
@@ -148,7 +154,8 @@ class View {
 
   constructor(
     private readonly file: LogFile,
-    readonly to: number
+    readonly to: number,
+    private readonly strict: boolean
   ) {}
 
   /** Makes `length` bytes from `at` on available in `bytes`. They must lie within the range. */
@@ -175,6 +182,7 @@ class View {
       target.fill(0, count);
     } catch (error) {
       if (
+        this.strict ||
         (error as NodeJS.ErrnoException).code !== 'EIO' ||
         target.length === 0
       ) {

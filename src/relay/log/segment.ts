@@ -10,6 +10,8 @@ export class Segment {
   end: number = SEGMENT_HEADER_BYTES;
   /** Nothing is appended any more. */
   sealed = false;
+  /** Set while another file takes this one's place: settles with the segment that readers go on with, none if there is none. */
+  replacement: Promise<Segment | undefined> | undefined;
   /** Sparse index, rising: some records' numbers, and where they stand. */
   readonly #seqs: number[] = [];
   readonly #offsets: number[] = [];
@@ -19,7 +21,9 @@ export class Segment {
     /** No record in it has a lower number, and none in an earlier segment a number as high. */
     readonly firstSeq: number,
     /** Undefined if the header is damaged; readers then take it from the first sound record. */
-    readonly id: bigint | undefined
+    readonly id: bigint | undefined,
+    /** How often it was written again while the log was open. */
+    readonly edition = 0
   ) {}
 
   get empty(): boolean {

@@ -1,20 +1,25 @@
 /** The durable event log on local disk: group commit into segments, readers beside it. */
-import { damageKey, recover, type Recovered } from './recovery.js';
-import { Appender, type PendingRecord } from './appender.js';
+import { Appender } from './appender.js';
 import { nodeDisk, type Disk } from './disk.js';
-import { FRAME_BYTES, payloadCrc } from './format.js';
+import { encode, type PendingRecord } from './encode.js';
 import type { Lock } from './lock.js';
-import { scan } from './scan.js';
-import { lastAtMost, type Segment } from './segment.js';
-import {
+import { Reader } from './reader.js';
+import { recover, type Recovered } from './recovery.js';
+import { releaseSegments, rewriteSegments } from './maintenance.js';
+import type { Segment } from './segment.js';
+import type {
+  Change,
+  EventLog,
+  LogPart,
+  LogRecord,
+  LogStatus,
   LogUnavailableError,
-  MAX_BODY_BYTES,
-  MAX_HEADER_BYTES,
-  type EventLog,
-  type LogRecord,
-  type LogStatus,
-  type RecordHeader
+  RecordHeader,
+  Released,
+  RewriteProgress,
+  Rewritten
 } from './types.js';
+import { closed, unavailable } from './unavailable.js';
 
 /** How a segment log is opened. */
 export interface SegmentLogOptions {
@@ -68,6 +73,11 @@ interface Waiting extends PendingRecord {
   reject: (error: Error) => void;
 }
 
+interface Rotation {
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
 interface Barrier {
   /** Resolves once this many appends have been settled. */
   appends: number;
@@ -82,7 +92,10 @@ class SegmentLog implements EventLog {
   readonly #listeners = new Set<(lastSeq: number) => void>();
   readonly #groupBytes: number;
   readonly #pauseMs: number;
+  readonly #reader: Reader;
   #queue: Waiting[] = [];
+  #rotations: Rotation[] = [];
+  #maintenance: Promise<unknown> = Promise.resolve();
   #barriers: Barrier[] = [];
   #accepted = 0;
   #settled = 0;
@@ -96,10 +109,13 @@ class SegmentLog implements EventLog {
     private readonly lock: Lock,
     private readonly recovered: Recovered,
     private readonly appender: Appender,
-    options: SegmentLogOptions
+    private readonly options: SegmentLogOptions
   ) {
     this.#segments = recovered.segments;
     this.#damaged = new Set(recovered.damaged);
+    this.#reader = new Reader(disk, this.#segments, key =>
+      this.#damaged.add(key)
+    );
     this.#lastSeq = recovered.lastSeq;
     this.#groupBytes = options.segmentBytes ?? 16 * 1024 * 1024;
     this.#pauseMs = options.pauseMs ?? 200;
@@ -146,16 +162,8 @@ class SegmentLog implements EventLog {
     });
   }
 
-  async *read(seq: number): AsyncGenerator<LogRecord, void, undefined> {
-    const first = Math.max(1, Math.trunc(seq) || 1);
-    const starts = this.#segments.map(segment => segment.firstSeq);
-    let index = Math.max(0, lastAtMost(starts, first));
-    for (; index < this.#segments.length; index += 1) {
-      const complete = yield* this.#readSegment(this.#segments[index]!, first);
-      if (!complete) {
-        return;
-      }
-    }
+  read(seq: number): AsyncIterable<LogRecord> {
+    return this.#reader.read(Math.max(1, Math.trunc(seq) || 1));
   }
 
   onDurable(listener: (lastSeq: number) => void): () => void {
@@ -175,8 +183,58 @@ class SegmentLog implements EventLog {
     };
   }
 
+  parts(): LogPart[] {
+    return this.#segments.map(({ firstSeq, end }) => ({
+      first: firstSeq,
+      bytes: end
+    }));
+  }
+
+  release(below: number): Promise<Released> {
+    return this.#maintain(async () => {
+      if (this.appender.nextSeq <= below) {
+        // On a full disk there may be no room for a new one; what is older can go all the same.
+        await this.#rotate().catch(() => undefined);
+      }
+      return releaseSegments(
+        this.disk,
+        this.options.dir,
+        this.#segments,
+        below
+      );
+    });
+  }
+
+  rewrite(
+    change: (record: LogRecord) => Change | Promise<Change>,
+    { from = 1, to = Infinity }: { from?: number; to?: number } = {},
+    progress?: (progress: RewriteProgress) => void
+  ): Promise<Rewritten> {
+    return this.#maintain(async () => {
+      // The name of the new segment keeps the numbers of dropped records from being given out again.
+      await this.#rotate();
+      return rewriteSegments(
+        this.disk,
+        this.options.dir,
+        this.#segments,
+        {
+          from,
+          to: Math.min(to, this.appender.nextSeq),
+          change: record => {
+            if (this.#closing) {
+              throw closed();
+            }
+            return change(record);
+          }
+        },
+        progress
+      );
+    });
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
+      await this.#maintenance;
       await this.#pump;
       try {
         await this.appender.stop();
@@ -191,8 +249,12 @@ class SegmentLog implements EventLog {
   async #run(): Promise<void> {
     // Appends of the same turn go into one group.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#rotations.length > 0) {
+      await this.#runRotations();
       const group = this.#takeGroup();
+      if (group.length === 0) {
+        continue;
+      }
       const refusal = this.#currentRefusal();
       if (refusal) {
         this.#settle(group, refusal);
@@ -215,6 +277,34 @@ class SegmentLog implements EventLog {
       }
     }
     this.#pump = undefined;
+  }
+
+  /** Runs one task after another, none beside another one. */
+  #maintain<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#maintenance.then(() => {
+      if (this.#closing) {
+        throw closed();
+      }
+      return task();
+    });
+    this.#maintenance = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Begins a new segment, between two groups. */
+  #rotate(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#rotations.push({ resolve, reject });
+      this.#pump ??= this.#run();
+    });
+  }
+
+  async #runRotations(): Promise<void> {
+    for (const { resolve, reject } of this.#rotations.splice(0)) {
+      await this.appender
+        .rotate()
+        .then(resolve, (error: unknown) => reject(unavailable(error)));
+    }
   }
 
   #announce(lastSeq: number): void {
@@ -268,72 +358,4 @@ class SegmentLog implements EventLog {
     const refusal = this.#refusal;
     return refusal && Date.now() < refusal.until ? refusal.error : undefined;
   }
-
-  /** Reads up to the durable end. Returns whether nothing will come after it in this segment. */
-  async *#readSegment(
-    segment: Segment,
-    first: number
-  ): AsyncGenerator<LogRecord, boolean, undefined> {
-    let { seq, offset } = segment.startFor(first);
-    if (offset >= segment.end) {
-      return segment.sealed;
-    }
-    const file = await this.disk.open(segment.path, 'read');
-    try {
-      // The durable end moves while records are read.
-      while (offset < segment.end) {
-        const to = segment.end;
-        const range = { from: offset, to, seq, id: segment.id };
-        for await (const found of scan(file, range)) {
-          if (found.kind === 'damage') {
-            this.#damaged.add(damageKey(segment, found.offset));
-            continue;
-          }
-          segment.mark(found.seq, found.offset);
-          seq = found.seq + 1;
-          if (found.seq >= first) {
-            const { header, body } = found;
-            yield { seq: found.seq, header, body };
-          }
-        }
-        offset = to;
-      }
-      // Looked at here and not by the caller: closing the file leaves time for more records.
-      return segment.sealed;
-    } finally {
-      await file.close();
-    }
-  }
-}
-
-function encode(header: RecordHeader, body: Uint8Array): PendingRecord {
-  const json = JSON.stringify(header);
-  const headerLength = Buffer.byteLength(json);
-  if (body.length > MAX_BODY_BYTES || headerLength > MAX_HEADER_BYTES) {
-    throw new RangeError(
-      `A record takes a body of at most ${MAX_BODY_BYTES} bytes and a header of at most ${MAX_HEADER_BYTES}, got ${body.length} and ${headerLength}.`
-    );
-  }
-  const head = Buffer.allocUnsafe(FRAME_BYTES + headerLength);
-  head.write(json, FRAME_BYTES);
-  return { head, body, crc: payloadCrc(head.subarray(FRAME_BYTES), body) };
-}
-
-function closed(): LogUnavailableError {
-  return new LogUnavailableError('closed', 'The event log is closed.');
-}
-
-function unavailable(error: unknown): LogUnavailableError {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  return code === 'ENOSPC' || code === 'EDQUOT'
-    ? new LogUnavailableError(
-        'disk-full',
-        'The disk of the event log is full; events are taken again as soon as there is space.',
-        { cause: error }
-      )
-    : new LogUnavailableError(
-        'flush-failed',
-        `The event log could not write to its disk: ${error instanceof Error ? error.message : String(error)}`,
-        { cause: error }
-      );
 }

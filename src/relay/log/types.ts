@@ -36,8 +36,9 @@ export interface LogRecord {
 
 /** How the log is doing. */
 export interface LogStatus {
-  /** First and last durable sequence numbers; both are 0 in an empty log. */
+  /** Lowest number that a record can have; 0 in a log that holds none. */
   first: number;
+  /** Last number that became durable, also where its record was removed since; 0 in a new log. */
   last: number;
   /** What the next append gets: above `last`, and not always by one. */
   next: number;
@@ -76,6 +77,41 @@ export const MAX_BODY_BYTES = 100 * 1024 * 1024;
 /** Longest header of a record as JSON, in bytes. */
 export const MAX_HEADER_BYTES = 64 * 1024 * 1024;
 
+/** What becomes of a record when the log is written again. */
+export type Change =
+  'keep' | 'drop' | { header: RecordHeader; body: Uint8Array };
+
+/** What `release` gave back. */
+export interface Released {
+  /** Files, or what stands for them, that are gone. */
+  segments: number;
+  bytes: number;
+}
+
+/** What `rewrite` did. */
+export interface Rewritten {
+  /** Records looked at. */
+  records: number;
+  changed: number;
+  dropped: number;
+  /** Damaged stretches removed: what cannot be read cannot be searched for what has to go. */
+  damaged: number;
+}
+
+/** How far `rewrite` is. */
+export interface RewriteProgress {
+  /** Bytes of the range looked at, of `total`. */
+  bytes: number;
+  total: number;
+}
+
+/** A stretch of the log that `release` removes as a whole. */
+export interface LogPart {
+  /** No record in it has a lower number, and none in an earlier part a number as high. */
+  first: number;
+  bytes: number;
+}
+
 /** Append-only log of accepted requests. Sequence numbers start at 1 and never repeat. */
 export interface EventLog {
   /**
@@ -93,6 +129,27 @@ export interface EventLog {
   /** Calls back with the last durable sequence number whenever it grows. The listener must not throw. Returns the unsubscriber. */
   onDurable(listener: (lastSeq: number) => void): () => void;
   status(): LogStatus;
+  /** Its parts, oldest first. */
+  parts(): LogPart[];
+  /**
+   * Removes every part all of whose records have numbers below `below`. The caller has made sure
+   * that no reader needs them any more, and that this is durable.
+   */
+  release(below: number): Promise<Released>;
+  /**
+   * Lets `change` decide about every record from `from` up to, not including, `to` (all of what is
+   * durable at the call by default), and makes that durable. Records keep their numbers; a dropped
+   * one leaves a gap. A reader at work may still get a record as it was. After a crash some of the
+   * range has been written again and some not, each record as a whole: call it again.
+   *
+   * @throws LogUnavailableError if the disk takes no more, or the log was closed meanwhile.
+   * @throws whatever `change` throws. What was changed before stays changed.
+   */
+  rewrite(
+    change: (record: LogRecord) => Change | Promise<Change>,
+    range?: { from?: number; to?: number },
+    progress?: (progress: RewriteProgress) => void
+  ): Promise<Rewritten>;
   /** Flushes and closes; later appends are refused. Idempotent. */
   close(): Promise<void>;
 }

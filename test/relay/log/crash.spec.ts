@@ -10,7 +10,7 @@ import { Dice, ModelDisk } from './modelDisk.js';
 import { body, header, idOf } from './support.js';
 
 jest.setTimeout(600_000);
-const RUNS = process.env['LONG'] === '1' ? 20_000 : 1500;
+const RUNS = process.env['LONG'] === '1' ? 20_000 : 500;
 
 /** One process's time with the log. */
 interface Life {
@@ -26,6 +26,8 @@ interface Life {
   failing: number;
   full: number;
   readers: number;
+  /** Rounds of releasing and rewriting beside the appends. */
+  rounds: number;
 }
 
 const life: fc.Arbitrary<Life> = fc.record({
@@ -40,8 +42,12 @@ const life: fc.Arbitrary<Life> = fc.record({
   how: fc.constantFrom('power cut' as const, 'kill' as const),
   failing: fc.constantFrom(0, 0, 0.1, 0.3),
   full: fc.constantFrom(0, 0, 0.1),
-  readers: fc.integer({ min: 0, max: 2 })
+  readers: fc.integer({ min: 0, max: 2 }),
+  rounds: fc.constantFrom(0, 1, 1, 4)
 });
+
+/** Id of the bodies that a rewrite puts in. */
+const CHANGED = 'changed';
 
 /** All that was ever learnt about the log, over its lives. */
 class History {
@@ -50,10 +56,22 @@ class History {
   readonly acknowledged = new Set<number>();
   /** Ids of bodies that were ever handed over. */
   readonly sent = new Set<string>();
+  /** Numbers below it may be gone. */
+  released = 1;
+  /** Numbers that a rewrite was to drop, and those for which it said that they are gone. */
+  readonly dropping = new Set<number>();
+  readonly dropped = new Set<number>();
+  /** The same for records that were to be changed. */
+  readonly changing = new Set<number>();
+  readonly changed = new Set<number>();
   /** The system has lost writes behind the log's back; what was read unacknowledged may go. */
   flushFailed = false;
 
   learn(seq: number, id: string): void {
+    if (id === CHANGED) {
+      expect(this.changing).toContain(seq);
+      return;
+    }
     if (!this.sent.has(id) || (this.ids.get(seq) ?? id) !== id) {
       throw new Error(`${seq} is ${id}, and was ${this.ids.get(seq)}`);
     }
@@ -75,17 +93,82 @@ class History {
     const end = what === 'all' ? Infinity : (seqs.at(-1) ?? 0);
     const needed = this.flushFailed ? this.acknowledged : this.ids.keys();
     const read = new Set(seqs);
-    expect([...needed].filter(seq => seq <= end && !read.has(seq))).toEqual([]);
+    expect(
+      [...needed].filter(
+        seq =>
+          seq <= end &&
+          seq >= this.released &&
+          !this.dropping.has(seq) &&
+          !read.has(seq)
+      )
+    ).toEqual([]);
+  }
+
+  /** Checks that what is gone for good is gone. */
+  checkGone(records: ReadonlyMap<number, string>): void {
+    for (const [seq, id] of records) {
+      expect(this.dropped).not.toContain(seq);
+      if (this.changed.has(seq)) {
+        expect(id).toBe(CHANGED);
+      }
+    }
   }
 }
 
 async function read(log: EventLog, history: History): Promise<number[]> {
-  const seqs: number[] = [];
+  return [...(await readIds(log, history)).keys()];
+}
+
+async function readIds(
+  log: EventLog,
+  history: History
+): Promise<Map<number, string>> {
+  const ids = new Map<number, string>();
   for await (const record of log.read(1)) {
     history.learn(record.seq, idOf(record));
-    seqs.push(record.seq);
+    expect(ids.has(record.seq)).toBe(false);
+    ids.set(record.seq, idOf(record));
   }
-  return seqs;
+  return ids;
+}
+
+/** Releases up to somewhere, and drops and changes some of the records. */
+async function maintain(
+  log: EventLog,
+  history: History,
+  dice: Dice
+): Promise<void> {
+  const { last } = log.status();
+  const below = history.released + dice.below(12);
+  // What may go counts as gone from the moment it is asked for.
+  history.released = Math.max(history.released, Math.min(below, last));
+  await log.release(history.released).catch(() => undefined);
+  const from = dice.below(last + 1);
+  const decided = { drop: new Set<number>(), change: new Set<number>() };
+  await log
+    .rewrite(
+      ({ seq, header: was }) => {
+        if (dice.chance(0.2) || history.dropping.has(seq)) {
+          history.dropping.add(seq);
+          decided.drop.add(seq);
+          return 'drop';
+        }
+        if (dice.chance(0.2) || history.changing.has(seq)) {
+          history.changing.add(seq);
+          decided.change.add(seq);
+          return { header: was, body: body(CHANGED, dice.below(900)) };
+        }
+        return 'keep';
+      },
+      { from, to: from + dice.below(40) }
+    )
+    .then(
+      () => {
+        decided.drop.forEach(seq => history.dropped.add(seq));
+        decided.change.forEach(seq => history.changed.add(seq));
+      },
+      () => undefined
+    );
 }
 
 /** Lives one life on `disk`; returns once it is over. */
@@ -102,7 +185,9 @@ async function live(
     return;
   }
   disk.trouble = {};
-  history.check(await read(log, history), 'all');
+  const found = await readIds(log, history);
+  history.check([...found.keys()], 'all');
+  history.checkGone(found);
 
   disk.trouble = {
     endsAt: plan.operations && disk.operations + plan.operations,
@@ -132,7 +217,14 @@ async function live(
     }
   };
   const posters = Promise.all(Array.from({ length: plan.posters }, post));
+  const tidy = async (): Promise<void> => {
+    for (let round = 0; round < plan.rounds; round += 1) {
+      await new Promise(resolve => setImmediate(resolve));
+      await maintain(log, history, dice);
+    }
+  };
   const work = [
+    tidy(),
     posters.then(() => (posting = false)),
     ...Array.from({ length: plan.readers }, follow)
   ];

@@ -658,6 +658,9 @@ describe('a record that cannot be read', () => {
       flushed: () => log.flushed(),
       onDurable: listener => log.onDurable(listener),
       status: () => log.status(),
+      parts: () => log.parts(),
+      release: below => log.release(below),
+      rewrite: (...args) => log.rewrite(...args),
       close: () => log.close(),
       async *read(seq) {
         reads += 1;
@@ -686,6 +689,9 @@ describe('a record that cannot be read', () => {
       flushed: () => log.flushed(),
       onDurable: listener => log.onDurable(listener),
       status: () => log.status(),
+      parts: () => log.parts(),
+      release: below => log.release(below),
+      rewrite: (...args) => log.rewrite(...args),
       close: () => log.close(),
       read: seq => {
         if (failing) {
