@@ -98,17 +98,19 @@ async function runAndShow(suite, options) {
 async function test(options) {
   const suites = chooseSuites(options.suite ?? []);
   const needs = what => suites.some(suite => suite.needs.includes(what));
-  const { chromium } = await prepare(report, {
+  const { chromium, nats } = await prepare(report, {
     python: needs('python'),
     builds: needs('builds'),
-    chromium: needs('chromium')
+    chromium: needs('chromium'),
+    nats: needs('nats')
   });
   report.print();
   for (const suite of suites) {
     await runAndShow(suite, {
       run: RUN,
       long: Boolean(options.long),
-      chromium
+      chromium,
+      nats
     });
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ensureBuilds, installExtension } from './builds.mjs';
 import { ensureChromium } from './chromium.mjs';
 import { withLock } from './lock.mjs';
+import { ensureNats } from './nats.mjs';
 import { checkNode, checkPlatform, ensureNodePackages } from './node.mjs';
 import { CACHE } from './paths.mjs';
 import { ensurePython, ensurePythonPackages } from './venv.mjs';
@@ -25,12 +26,13 @@ async function allSettled(lanes) {
  * @param {boolean} [needs.python] the Python environment; default: true
  * @param {boolean} [needs.builds] what is built from the sources; default: true
  * @param {boolean} [needs.chromium] the browser for the tests; default: false
- * @returns {Promise<{chromium?: string}>} where the browser is
+ * @param {boolean} [needs.nats] the server for the tests of several relays; default: false
+ * @returns {Promise<{chromium?: string, nats?: string}>} where browser and server are
  * @throws {SetupError | CommandError}
  */
 export async function prepare(
   report,
-  { python = true, builds = true, chromium = false } = {}
+  { python = true, builds = true, chromium = false, nats = false } = {}
 ) {
   checkPlatform();
   checkNode();
@@ -39,6 +41,7 @@ export async function prepare(
     join(CACHE, 'setup.lock'),
     async () => {
       let browser;
+      let natsServer;
       // Downloads wait for the network and builds for the processor: side by side.
       const nodeLane = async () => {
         await report.step('Node packages', ensureNodePackages);
@@ -60,7 +63,13 @@ export async function prepare(
           return browser.version;
         });
       }
-      return { chromium: browser?.file };
+      if (nats) {
+        await report.step('NATS', async note => {
+          natsServer = await ensureNats(note);
+          return natsServer.version;
+        });
+      }
+      return { chromium: browser?.file, nats: natsServer?.file };
     },
     pid =>
       report.print(`  Process ${pid} is installing or building here: waiting.`)

@@ -64,13 +64,14 @@ function execute({ command, args }, { env, log, done, limitMs, lingerMs }) {
  * @param {string} options.run marks all that the suite starts, so that nothing is left behind
  * @param {boolean} options.long run the long tests in full
  * @param {string} [options.chromium] where the browser is
+ * @param {string} [options.nats] where nats-server is
  * @param {string} [options.folder] where output and report go
  * @param {number} [options.lingerMs] how long a runner may stay after its report
  * @returns {Promise<{counts: import('./results.mjs').Counts, problem?: string, leftovers: string[]}>}
  */
 export async function runSuite(
   suite,
-  { run, long, chromium, folder = RESULTS, lingerMs = LINGER_MS }
+  { run, long, chromium, nats, folder = RESULTS, lingerMs = LINGER_MS }
 ) {
   const files = filesOf(suite, folder);
   mkdirSync(folder, { recursive: true });
@@ -88,7 +89,8 @@ export async function runSuite(
       .join(' '),
     NO_COLOR: '1',
     ...(long ? { LONG: '1' } : {}),
-    ...(chromium ? { CHROMIUM: chromium } : {})
+    ...(chromium ? { CHROMIUM: chromium } : {}),
+    ...(nats ? { NATS_SERVER: nats } : {})
   };
   delete env.FORCE_COLOR;
   const limitMs = long ? LONG_LIMIT_MS : LIMIT_MS;

@@ -14,6 +14,8 @@ export interface DataPaths {
   deadLetters: string;
   courses: string;
   links: string;
+  /** The id of this door in a shared log. */
+  doorId: string;
   sessions: string;
   /** Where the relay listens, for the other commands. */
   address: string;
@@ -28,6 +30,7 @@ export function dataPaths(folder: string): DataPaths {
     deadLetters: join(folder, 'dead-letters.jsonl'),
     courses: join(folder, 'courses.json'),
     links: join(folder, 'links.json'),
+    doorId: join(folder, 'door-id'),
     sessions: join(folder, 'sessions.json'),
     address: join(folder, 'relay.json')
   };

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import type { SinkStatus } from '../api/index.js';
 import {
   createInsightsSink,
   type PostHogSinkOptions,
@@ -19,6 +20,7 @@ import { createDoor, isDoor } from './door/door.js';
 import { createDuplicateWindow } from './door/duplicates.js';
 import { rebuildWindow } from './door/rebuild.js';
 import { furthestCursor, startFeeders, type Feeders } from './feeders.js';
+import { feedsSinks, startScaling, type Scaling } from './forward/scaling.js';
 import { makeDataFolder, writeFileWhole } from './files.js';
 import { watchLog, type WatchedLog } from './health.js';
 import { pathOf } from './http.js';
@@ -95,6 +97,7 @@ export async function startRelay(
   let watched: WatchedLog | undefined;
   let deadLetters: DeadLetters | undefined;
   let feeders: Feeders | undefined;
+  let scaling: Scaling | undefined;
   let control: ControlSocket | undefined;
   const workerSinks = createWorkerSinks();
 
@@ -114,7 +117,7 @@ export async function startRelay(
       log: log
         ? { ...log.status(), writable: problem === null, problem }
         : null,
-      sinks: feeders?.statuses() ?? []
+      sinks: [...(scaling?.statuses() ?? []), ...(feeders?.statuses() ?? [])]
     };
   }
 
@@ -182,6 +185,7 @@ export async function startRelay(
       await control?.close();
       await drained(server);
       await app.close();
+      await scaling?.stop();
       await feeders?.stop();
       await workerSinks.close();
       await deadLetters?.close();
@@ -206,25 +210,44 @@ export async function startRelay(
       duplicates,
       Date.now() - windowMs
     );
-    feeders = await startFeeders({
-      log,
+    const onStatus = (status: SinkStatus): void => {
+      if (state !== 'stopping') {
+        reports.sink(status);
+      }
+    };
+    if (feedsSinks(config)) {
+      feeders = await startFeeders({
+        log,
+        deadLetters,
+        courses,
+        insights,
+        cursors: paths.cursors,
+        destination:
+          config['posthog-key'] === null
+            ? null
+            : { host: config['posthog-host'], apiKey: config['posthog-key'] },
+        env,
+        createPostHogSink:
+          parts.createPostHogSink ?? workerSinks.createPostHogSink,
+        onStatus,
+        onProblem: message => logger.error({ problem: message }, 'destination')
+      });
+    }
+    scaling = await startScaling({
+      config,
+      log: {
+        ...watched,
+        read: from => log!.read(from),
+        onDurable: listener => log!.onDurable(listener),
+        status: () => log!.status()
+      },
       deadLetters,
       courses,
-      insights,
+      duplicates,
+      doorId: paths.doorId,
       cursors: paths.cursors,
-      destination:
-        config['posthog-key'] === null
-          ? null
-          : { host: config['posthog-host'], apiKey: config['posthog-key'] },
-      env,
-      createPostHogSink:
-        parts.createPostHogSink ?? workerSinks.createPostHogSink,
-      onStatus: status => {
-        if (state !== 'stopping') {
-          reports.sink(status);
-        }
-      },
-      onProblem: message => logger.error({ problem: message }, 'destination')
+      onStatus,
+      onProblem: message => logger.warn({ problem: message }, 'shared log')
     });
     const { port } = server.address() as AddressInfo;
     const local = `http://${urlHost(config.host)}:${port}${prefix}`;

@@ -1,5 +1,5 @@
 /** The small parts of the setup: options, ports, the lock, versions, the installed packages. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { aptLine, canInstall, which } from '../../scripts/setup/apt.mjs';
@@ -9,6 +9,7 @@ import {
   SetupError
 } from '../../scripts/setup/errors.mjs';
 import { withLock } from '../../scripts/setup/lock.mjs';
+import { ensureNats, findNats } from '../../scripts/setup/nats.mjs';
 import {
   checkNode,
   checkPlatform,
@@ -229,5 +230,41 @@ describe('formatDuration', () => {
     [185_400, '3 min 05 s']
   ])('writes %d ms as %s', (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
+  });
+});
+
+describe('nats-server', () => {
+  const env = process.env.NATS_SERVER;
+  beforeEach(() => {
+    delete process.env.NATS_SERVER;
+  });
+  afterEach(() => {
+    if (env !== undefined) {
+      process.env.NATS_SERVER = env;
+    }
+  });
+
+  it('is found on the path, or where it was unpacked', async () => {
+    const path = tempFolder();
+    const cache = tempFolder();
+    expect(await findNats(path, cache)).toBeUndefined();
+    const unpacked = join(cache, 'nats', 'usr', 'sbin');
+    mkdirSync(unpacked, { recursive: true });
+    const say = 'echo "nats-server: v2.9.10"';
+    const second = writeProgram(unpacked, 'nats-server', say);
+    expect(await findNats(path, cache)).toEqual({
+      file: second,
+      version: '2.9.10'
+    });
+    const first = writeProgram(path, 'nats-server', say);
+    expect((await findNats(path, cache)).file).toBe(first);
+  });
+
+  it('is asked for with the way to get it where nothing can install it', async () => {
+    const error = await ensureNats(() => undefined, tempFolder(), tempFolder())
+      .then(() => undefined)
+      .catch(caught => caught);
+    expect(error).toBeInstanceOf(SetupError);
+    expect(error.hint).toContain('apt-get install -y nats-server');
   });
 });

@@ -1,4 +1,6 @@
 /** Kinds of option values: how each is read from text or TOML, and what is expected of it. */
+import { formatAddress, parseAddress } from '../forward/address.js';
+import { PARTITIONS } from '../forward/partition.js';
 
 /** Reads a value as it stands in a flag, a variable (always text) or TOML. */
 export interface Kind<T> {
@@ -72,6 +74,37 @@ export function address(example: string): Kind<string> {
       return /^https?:$/.test(url.protocol) &&
         url.username + url.password + url.search + url.hash === ''
         ? url.href.replace(/\/+$/, '')
+        : undefined;
+    }
+  };
+}
+
+/** A shared log's servers and its stream or topic; credentials have a file of their own. */
+export function engineAddress(): Kind<string> {
+  return {
+    expected:
+      'an address such as nats://host:4222,host2:4222/telemetry or kafka://host:9092/telemetry, without credentials',
+    placeholder: 'URL',
+    read: given => {
+      const address =
+        typeof given === 'string' ? parseAddress(given) : undefined;
+      return address && formatAddress(address);
+    }
+  };
+}
+
+/** One consumer's part of the courses. */
+export function share(): Kind<string> {
+  return {
+    expected: `a part and a number of parts up to ${PARTITIONS}, such as 1/2`,
+    placeholder: 'PART/PARTS',
+    read: given => {
+      const found = /^(\d)\/(\d)$/.exec(
+        typeof given === 'string' ? given.trim() : ''
+      );
+      const [part, parts] = [Number(found?.[1]), Number(found?.[2])];
+      return part >= 1 && part <= parts && parts <= PARTITIONS
+        ? `${part}/${parts}`
         : undefined;
     }
   };

@@ -5,9 +5,11 @@ import {
   address,
   addressOrPath,
   choice,
+  engineAddress,
   integer,
   path,
   projectKey,
+  share,
   text,
   type Kind
 } from './kinds.js';
@@ -36,6 +38,14 @@ export interface RelayConfig {
   'body-limit-bytes': number;
   'decompressed-limit-bytes': number;
   'body-timeout-seconds': number;
+  /** The shared log that this door forwards to. */
+  forward: string | null;
+  'forward-keep-hours': number;
+  'forward-safe': 'auto' | 'yes' | 'no';
+  /** The shared log that this relay reads. */
+  consume: string | null;
+  'consume-share': string;
+  'engine-credentials': string | null;
   'log-level': 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -168,6 +178,45 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     kind: integer(1, 600, 'SECONDS'),
     default: () => 30,
     meaning: 'How long a request body may take to arrive.'
+  },
+  forward: {
+    kind: engineAddress(),
+    default: () => null,
+    defaultText: 'none: this relay is the only one',
+    meaning:
+      'Shared log to which this door forwards what it has taken; it then feeds no destination by itself, unless it also consumes.'
+  },
+  'forward-keep-hours': {
+    kind: integer(0, 8_760, 'HOURS'),
+    default: () => 24,
+    meaning:
+      'How long a door keeps what the shared log has taken but may still lose in a power cut; see forward-safe.'
+  },
+  'forward-safe': {
+    kind: choice(['auto', 'yes', 'no'], 'WHETHER'),
+    default: () => 'auto',
+    meaning:
+      'Whether the shared log keeps safe what it took: auto asks it for three replicas; yes says that its servers flush before they acknowledge; no keeps the hours in any case.'
+  },
+  consume: {
+    kind: engineAddress(),
+    default: () => null,
+    defaultText: 'none: only what comes to its own door',
+    meaning:
+      'Shared log whose events this relay takes, and feeds its destinations with.'
+  },
+  'consume-share': {
+    kind: share(),
+    default: () => '1/1',
+    meaning:
+      'Which part of the courses this consumer takes, where there are several.'
+  },
+  'engine-credentials': {
+    kind: text('a file', 'FILE'),
+    default: () => null,
+    defaultText: 'none: the shared log asks for nothing',
+    meaning:
+      'File with the credentials for the shared log: a NATS .creds file, or JSON with user and password, or with token.'
   },
   'log-level': {
     kind: choice(['debug', 'info', 'warn', 'error', 'silent'], 'LEVEL'),

@@ -17,7 +17,7 @@ export async function rebuildWindow(
   let count = 0;
   let turn = performance.now();
   for await (const record of log.read(1)) {
-    if (record.header.at >= since) {
+    if (arrivalOf(record) >= since) {
       count += remember(record, duplicates);
     }
     if (performance.now() - turn > SLICE_MS) {
@@ -32,8 +32,8 @@ function remember(
   record: LogRecord,
   duplicates: Pick<DuplicateWindow, 'add'>
 ): number {
-  const { course, at } = record.header;
-  const ms = Date.parse(at);
+  const { course } = record.header;
+  const ms = Date.parse(arrivalOf(record));
   let count = 0;
   for (const event of readable(record)) {
     if (event.uuid !== undefined && duplicates.add(course, event.uuid, ms)) {
@@ -41,6 +41,11 @@ function remember(
     }
   }
   return count;
+}
+
+/** When it came to this relay: later than its receipt, where another relay's door received it. */
+function arrivalOf({ header }: LogRecord): string {
+  return header.from?.at ?? header.at;
 }
 
 function readable(record: LogRecord): ReturnType<typeof recordsOf> {

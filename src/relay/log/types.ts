@@ -25,6 +25,8 @@ export interface RecordHeader {
   n: number;
   /** Notes by position of the event in the body; left out where there is nothing to note. */
   notes?: Record<number, EventNote>;
+  /** Where it came from a shared log: the message's id there, and when it arrived here, ISO 8601 UTC. */
+  from?: { id: string; at: string };
 }
 
 /** One record as read back: one accepted request. `body` is JSON text in UTF-8. */

@@ -1,0 +1,120 @@
+/** A relay's part in an installation of several: forwards to a shared log, reads from one, or does both. */
+import { join } from 'node:path';
+import type { SinkStatus } from '../../api/index.js';
+import type { RelayConfig } from '../config/options.js';
+import { parseAddress } from './address.js';
+import { startConsumer, type ConsumerOptions } from './consumer.js';
+import { readCredentials } from './credentials.js';
+import { openDoorId } from './doorId.js';
+import type { Engine, Share } from './engine.js';
+import {
+  FORWARDER,
+  startForwarder,
+  type ForwarderOptions
+} from './forwarder.js';
+import { natsEngine } from './nats.js';
+import { openPlace } from './place.js';
+
+/** What it needs of the relay. */
+export type ScalingOptions = Pick<
+  ConsumerOptions,
+  'duplicates' | 'courses' | 'deadLetters'
+> &
+  Pick<ForwarderOptions, 'onProblem'> & {
+    config: Pick<
+      RelayConfig,
+      | 'forward'
+      | 'forward-keep-hours'
+      | 'forward-safe'
+      | 'consume'
+      | 'consume-share'
+      | 'engine-credentials'
+    >;
+    log: ConsumerOptions['log'] & ForwarderOptions['log'];
+    /** File of this door's id. */
+    doorId: string;
+    /** Folder of the cursors. */
+    cursors: string;
+    onStatus: (status: SinkStatus) => void;
+  };
+
+/** Forwarder and consumer at work, where they are wanted. */
+export interface Scaling {
+  statuses(): SinkStatus[];
+  /** The lowest sequence number of the log that is still to be forwarded or kept; Infinity where nothing is. */
+  lowest(): number;
+  /** Takes nothing more from the shared log. Idempotent. */
+  stopTaking(): Promise<void>;
+  /** Stops all. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Whether a relay so configured feeds its destinations itself: a door that only forwards does not. */
+export function feedsSinks({
+  forward,
+  consume
+}: Pick<RelayConfig, 'forward' | 'consume'>): boolean {
+  return forward === null || consume !== null;
+}
+
+/**
+ * Starts what the configuration asks for; nothing waits for the shared log.
+ *
+ * @throws Error that says what to do if the credentials or this door's id cannot be read.
+ */
+export async function startScaling(options: ScalingOptions): Promise<Scaling> {
+  const { config, log, deadLetters, onStatus } = options;
+  const credentials = config['engine-credentials'];
+  if (config.forward !== null || config.consume !== null) {
+    // Later ones may be renewed; these must be right.
+    await readCredentials(credentials);
+  }
+  const consumer =
+    config.consume === null
+      ? null
+      : startConsumer({
+          ...options,
+          engine: engineAt(config.consume, credentials),
+          share: shareOf(config['consume-share'])
+        });
+  const forwarder =
+    config.forward === null
+      ? null
+      : startForwarder({
+          log,
+          deadLetters,
+          onStatus,
+          ...(options.onProblem ? { onProblem: options.onProblem } : {}),
+          engine: engineAt(config.forward, credentials),
+          door: await openDoorId(options.doorId),
+          place: await openPlace(
+            join(options.cursors, `${FORWARDER}.json`),
+            Date.now()
+          ),
+          keepMs: config['forward-keep-hours'] * 3_600_000,
+          safe: config['forward-safe']
+        });
+  const stopTaking = async (): Promise<void> => consumer?.stop();
+  return {
+    statuses: () =>
+      [forwarder, consumer].flatMap(one => (one ? [one.status()] : [])),
+    lowest: () => forwarder?.lowest() ?? Infinity,
+    stopTaking,
+    async stop() {
+      await Promise.all([stopTaking(), forwarder?.stop()]);
+    }
+  };
+}
+
+function engineAt(text: string, credentials: string | null): Engine {
+  const address = parseAddress(text);
+  if (address?.protocol !== 'nats') {
+    throw new Error(`${text}: expected an address of NATS.`);
+  }
+  return natsEngine(address, () => readCredentials(credentials));
+}
+
+function shareOf(text: string): Share {
+  const [part, count] = text.split('/').map(Number);
+  return { index: part! - 1, count: count! };
+}
