@@ -214,13 +214,19 @@ export class IdbStore implements CourseStore {
     void this.care();
   }
 
-  /** To be called now and then: mends what failed, looks for what tabs left behind, and clears away. */
-  async care(): Promise<void> {
+  /**
+   * To be called now and then: mends what failed, looks for what tabs left behind, and clears away.
+   *
+   * @param clears false on a page that has just begun and has better things to load.
+   */
+  async care(clears = true): Promise<void> {
     await this._first;
     await this._start();
     await this._save();
     await this._adoption.run();
-    await this._adoption.clean();
+    if (clears) {
+      await this._adoption.clean();
+    }
     this._elsewhere = await this._adoption.elsewhere();
     this._dropOld();
     this._makeRoom();

@@ -33,7 +33,7 @@ const plugin: JupyterFrontEndPlugin<ITelemetry> = {
     guarded('starting', async () => {
       // Loaded once the application runs: its start does not wait for us.
       const { start } = await import('./start.js');
-      start({
+      await start({
         app,
         tracker,
         statusBar,

@@ -3,7 +3,6 @@ import { CourseStores } from './courseStores.js';
 import { Connection } from './database.js';
 import { guarded } from './guard.js';
 import { IdbStore } from './idbStore.js';
-import { MemoryStore } from './memoryStore.js';
 import type { OutboxStore } from './store.js';
 import { joinTabs } from './tabs.js';
 
@@ -16,10 +15,17 @@ const NOW_AND_THEN_MS = 60_000;
  *
  * @param server address of the Jupyter server: what is kept for one never goes to another.
  */
-export function openStore(server: string): OutboxStore {
-  if (!hasDatabase()) {
-    return new CourseStores(() => new MemoryStore());
+export async function chooseStore(server: string): Promise<OutboxStore> {
+  if (hasDatabase()) {
+    return openStore(server);
   }
+  // Hardly any browser needs it, so no other loads it.
+  const { MemoryStore } = await import('./memoryStore.js');
+  return new CourseStores(() => new MemoryStore());
+}
+
+/** The store in the browser's database; see `chooseStore`. */
+export function openStore(server: string): OutboxStore {
   const connection = new Connection();
   const tabs = joinTabs(connection);
   const stores = new Set<IdbStore>();
@@ -29,7 +35,7 @@ export function openStore(server: string): OutboxStore {
     );
   connection.onLost = () => each(store => store.lost());
   tabs.onReborn = former => each(store => store.reborn(former));
-  const soon = setTimeout(() => each(store => store.care()), SOON_MS);
+  const soon = setTimeout(() => each(store => store.care(false)), SOON_MS);
   const nowAndThen = setInterval(
     () => each(store => store.care()),
     NOW_AND_THEN_MS

@@ -19,12 +19,13 @@ import { Outbox } from './outbox.js';
 import { Reporter } from './reporter.js';
 import { consentServer, postBatch } from './server.js';
 import type { PersonalSettings } from './settings.js';
-import { openStore, type QueuedEvent } from './store.js';
+import type { OutboxStore, QueuedEvent } from './store.js';
 
 /** What a recorder works with. */
 export interface RecorderOptions {
   serverSettings: ServerConnection.ISettings;
   tracker: INotebookTracker;
+  store: OutboxStore;
   /** The student's own settings; nothing is sent before they are known. */
   personal: Promise<PersonalSettings>;
 }
@@ -35,7 +36,7 @@ export class Recorder implements IDisposable {
     const { serverSettings, tracker } = options;
     this._tracker = tracker;
     this.outbox = new Outbox({
-      store: openStore(serverSettings.baseUrl),
+      store: options.store,
       send: (batch, keepalive, signal) =>
         postBatch(serverSettings, batch, keepalive, signal),
       reduce: event => this._reduced(event),

@@ -7,6 +7,7 @@ import { Face, type FaceOptions } from './face.js';
 import { guarded, noteFault } from './guard.js';
 import { Recorder } from './recorder.js';
 import { NO_CHOICES, readSettings, type PersonalSettings } from './settings.js';
+import { chooseStore } from './store.js';
 import type { Telemetry } from './telemetry.js';
 
 /** What the plugin was given. */
@@ -18,11 +19,13 @@ export interface StartOptions extends Omit<FaceOptions, 'recorder'> {
 }
 
 /** Starts everything; disposing of the face ends what is seen, of the recorder what is recorded. */
-export function start(options: StartOptions): {
+export async function start(options: StartOptions): Promise<{
   face: Face;
   recorder: Recorder;
-} {
+}> {
   const { app, tracker, registry, telemetry, id } = options;
+  const { serverSettings } = app.serviceManager;
+  const store = await chooseStore(serverSettings.baseUrl);
   const personal = load(registry, id, choices =>
     guarded('new settings', () => {
       recorder.agreement.setPersonal(choices);
@@ -30,8 +33,9 @@ export function start(options: StartOptions): {
     })
   );
   const recorder = new Recorder({
-    serverSettings: app.serviceManager.serverSettings,
+    serverSettings,
     tracker,
+    store,
     personal
   });
   const face = new Face({ ...options, recorder });

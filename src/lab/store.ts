@@ -130,7 +130,7 @@ export function withNumber(
     : { ...event, properties: { ...event.properties, seq: next() } };
 }
 
-export { openStore } from './openStore.js';
+export { chooseStore, openStore } from './openStore.js';
 
 const encoder = new TextEncoder();
 

@@ -56,8 +56,8 @@ async function open(
 
 /** Starts an outbox as the recorder does. */
 async function openOutbox(page: Page, course = 'demo'): Promise<void> {
-  await page.evaluate(course => {
-    bench.outbox = bench.openOutbox(course);
+  await page.evaluate(async course => {
+    bench.outbox = await bench.openOutbox(course);
   }, course);
 }
 
@@ -398,9 +398,9 @@ describe('what was added', () => {
     await add(page, ['b']);
     await arrived('b');
     await page.reload();
-    await page.evaluate(() => {
+    await page.evaluate(async () => {
       const other = `${location.origin}/user/other/`;
-      bench.outbox = bench.openOutbox('course A', other);
+      bench.outbox = await bench.openOutbox('course A', other);
     });
     await add(page, ['c']);
     await arrived('c');

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { CourseStores } from '../../src/lab/courseStores.js';
 import { MemoryStore } from '../../src/lab/memoryStore.js';
-import { openStore, type QueuedEvent } from '../../src/lab/store.js';
+import { chooseStore, type QueuedEvent } from '../../src/lab/store.js';
 import { describeStore, driverOf, sample } from './storeConformance.js';
 
 const uuids = (events: readonly { uuid: string }[]) =>
@@ -11,7 +11,7 @@ const uuids = (events: readonly { uuid: string }[]) =>
 describeStore('in memory', async limits => driverOf(new MemoryStore(limits)));
 
 it('is what a page without a database gets', async () => {
-  const store = openStore('http://127.0.0.1:8888/');
+  const store = await chooseStore('http://127.0.0.1:8888/');
   store.open('demo');
   store.add([sample('a')]);
   expect(store.next(1, 1000).events[0]!.properties['seq']).toBe(1);

@@ -5,6 +5,7 @@ import { IdbStore } from '../../../src/lab/idbStore.js';
 import { Outbox } from '../../../src/lab/outbox.js';
 import type { Outcome } from '../../../src/lab/outcomes.js';
 import {
+  chooseStore,
   openStore,
   type CourseStore,
   type OutboxStore,
@@ -36,8 +37,11 @@ async function send(
 }
 
 /** As the recorder does it. */
-function openOutbox(course = 'demo', server = location.origin): Outbox {
-  const store = openStore(server);
+async function openOutbox(
+  course = 'demo',
+  server = location.origin
+): Promise<Outbox> {
+  const store = await chooseStore(server);
   const outbox = new Outbox({
     store,
     course: () => course,
