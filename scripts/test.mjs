@@ -102,7 +102,8 @@ async function test(options) {
     python: needs('python'),
     builds: needs('builds'),
     chromium: needs('chromium'),
-    nats: needs('nats')
+    nats: needs('nats'),
+    hub: needs('hub')
   });
   report.print();
   for (const suite of suites) {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { ensureBuilds, installExtension } from './builds.mjs';
 import { ensureChromium } from './chromium.mjs';
+import { ensureHub } from './hub.mjs';
 import { withLock } from './lock.mjs';
 import { ensureNats } from './nats.mjs';
 import { checkNode, checkPlatform, ensureNodePackages } from './node.mjs';
@@ -27,12 +28,19 @@ async function allSettled(lanes) {
  * @param {boolean} [needs.builds] what is built from the sources; default: true
  * @param {boolean} [needs.chromium] the browser for the tests; default: false
  * @param {boolean} [needs.nats] the server for the tests of several relays; default: false
+ * @param {boolean} [needs.hub] JupyterHub, for the tests; default: false
  * @returns {Promise<{chromium?: string, nats?: string}>} where browser and server are
  * @throws {SetupError | CommandError}
  */
 export async function prepare(
   report,
-  { python = true, builds = true, chromium = false, nats = false } = {}
+  {
+    python = true,
+    builds = true,
+    chromium = false,
+    nats = false,
+    hub = false
+  } = {}
 ) {
   checkPlatform();
   checkNode();
@@ -56,6 +64,9 @@ export async function prepare(
       await allSettled([nodeLane(), ...(python ? [pythonLane()] : [])]);
       if (python && builds) {
         await report.step('Extension', installExtension);
+      }
+      if (hub) {
+        await report.step('JupyterHub', ensureHub);
       }
       if (chromium) {
         await report.step('Chromium', async note => {

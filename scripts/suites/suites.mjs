@@ -9,7 +9,7 @@ import { readJest, readJunit } from './results.mjs';
  * @typedef {object} Suite
  * @property {string} name for `--suite`, and the name of its log
  * @property {string} what one line for `--help`
- * @property {readonly ('python' | 'builds' | 'chromium' | 'nats')[]} needs besides the Node packages
+ * @property {readonly ('python' | 'builds' | 'chromium' | 'nats' | 'hub')[]} needs besides the Node packages
  * @property {{name: string, command: string, args: string[]}[]} [checks] commands of which
  *   each counts as one test
  * @property {(report: string) => {command: string, args: string[]}} [tests] a runner that
@@ -80,7 +80,7 @@ export const SUITES = [
   {
     name: 'servers',
     what: 'jest on the relay among real servers and real clients of PostHog',
-    needs: ['python', 'builds', 'chromium', 'nats'],
+    needs: ['python', 'builds', 'chromium', 'nats', 'hub'],
     tests: jest('servers', '--runInBand'),
     read: readJest
   },
