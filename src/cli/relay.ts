@@ -1,6 +1,7 @@
 /** `relay`: runs the relay until it is told to stop. */
 import { OPTIONS, OPTION_NAMES, variableOf } from '../relay/config/options.js';
 import { describeConfig, resolveConfig } from '../relay/config/resolve.js';
+import { passedSocket } from '../relay/listener.js';
 import { startRelay, type Relay } from '../relay/relay.js';
 import {
   JSON_OPTION,
@@ -40,7 +41,10 @@ export const relayCommand: Command = {
     const { json, ...flags } = options;
     const resolved = resolveConfig({ flags, env });
     const signals = catchSignals();
-    const relay = await startRelay(resolved.config, { env });
+    const relay = await startRelay(resolved.config, {
+      env,
+      socket: passedSocket(env, process.pid)
+    });
     // A Hub keeps what its services print, and its instructors log in with it.
     const byHub = resolved.origin['hub-token'] === 'JUPYTERHUB_API_TOKEN';
     const link = byHub ? null : await relay.loginLink();

@@ -12,6 +12,10 @@ import type { CourseStore } from './courses/courseStore.js';
 import { RelayError, RETRY_AFTER_S } from './errors.js';
 import { pathOf, requestId } from './http.js';
 import type { LogStatus } from './log/types.js';
+import {
+  addMetricsRoute,
+  type MetricsRouteOptions
+} from './metrics/metricsRoute.js';
 import { VERSION } from './version.js';
 
 /** What `GET /readyz` says. */
@@ -31,6 +35,8 @@ export interface AppParts extends PageParts {
   /** Address under which browsers come, where it was configured. */
   publicUrl: string | null;
   readiness: () => Readiness;
+  /** Left out where nobody may read them. */
+  metrics?: MetricsRouteOptions;
   onError: (id: string, error: Error) => void;
 }
 
@@ -87,6 +93,9 @@ export function createApp(parts: AppParts): FastifyInstance {
     return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness);
   });
   addCourseRoute(app, parts.courses);
+  if (parts.metrics) {
+    addMetricsRoute(app, parts.metrics);
+  }
   addPageRoutes(app, parts);
   return app;
 }

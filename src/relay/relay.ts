@@ -29,6 +29,8 @@ import { createHubApi } from './hub/hubApi.js';
 import { createStudentCheck } from './hub/students.js';
 import { openSegmentLog } from './log/segmentLog.js';
 import type { EventLog } from './log/types.js';
+import { receivedAt } from './metrics/gauges.js';
+import { createMetrics } from './metrics/metrics.js';
 import { mintLinkToken } from './login/links.js';
 import { openSessions } from './login/sessions.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
@@ -58,6 +60,8 @@ export interface RelayParts {
   pageFolder?: string;
   env?: Readonly<Record<string, string | undefined>>;
   live?: LiveOptions;
+  /** A listening socket that a supervisor keeps open: it is used instead of `host` and `port`. */
+  socket?: number | null;
 }
 
 /**
@@ -72,6 +76,7 @@ export async function startRelay(
 ): Promise<Relay> {
   const logger = parts.logger ?? createLogger(config['log-level']);
   const env = parts.env ?? process.env;
+  const socket = parts.socket ?? null;
   const paths = await makeDataFolder(config.data);
   const courses = openCourseStore(paths.courses, error =>
     logger.error({ problem: error.message }, 'courses not read again')
@@ -93,6 +98,8 @@ export async function startRelay(
         });
 
   let state: 'starting' | 'open' | 'stopping' = 'starting';
+  /** Whether the log is open for the door. */
+  let taking = false;
   let log: EventLog | undefined;
   let watched: WatchedLog | undefined;
   let deadLetters: DeadLetters | undefined;
@@ -127,6 +134,17 @@ export async function startRelay(
   };
 
   const reports = createReporter(logger);
+  const metrics = createMetrics({
+    byCourse: config['metrics-courses'] === 'yes',
+    read: () => ({
+      log: readiness().log,
+      sinks: feeders?.statuses() ?? [],
+      deadLetters: deadLetters?.counts().byStage ?? {},
+      liveStreams: streams.size,
+      receivedAt: seq => receivedAt(log, seq),
+      now: Date.now
+    })
+  });
   const door = createDoor({
     log: {
       append: (header, body) => watched!.append(header, body),
@@ -139,8 +157,12 @@ export async function startRelay(
     bodyLimitBytes: config['body-limit-bytes'],
     decompressedLimitBytes: config['decompressed-limit-bytes'],
     bodyTimeoutMs: config['body-timeout-seconds'] * 1000,
-    state: () => state,
-    onReport: reports.door
+    // While connections are open, what comes over them is taken in as ever.
+    state: () => (state === 'stopping' && taking ? 'open' : state),
+    onReport: report => {
+      metrics.door(report);
+      reports.door(report);
+    }
   });
   const app = createApp({
     courses,
@@ -157,6 +179,15 @@ export async function startRelay(
     publicUrl,
     secure: publicUrl?.startsWith('https:') ?? false,
     readiness,
+    ...(config.metrics === 'off'
+      ? {}
+      : {
+          metrics: {
+            metrics,
+            access: config.metrics,
+            byCourse: config['metrics-courses'] === 'yes'
+          }
+        }),
     onError: (id, error) =>
       logger.error({ id, problem: error.stack }, 'request failed')
   });
@@ -170,6 +201,9 @@ export async function startRelay(
     if (isDoor(path)) {
       void door(request, response, path);
     } else {
+      response.once('finish', () =>
+        metrics.answered(path, response.statusCode)
+      );
       app.routing(request, response);
     }
   });
@@ -183,7 +217,8 @@ export async function startRelay(
       state = 'stopping';
       streams.closeAll();
       await control?.close();
-      await drained(server);
+      await drained(server, socket !== null);
+      taking = false;
       await app.close();
       await scaling?.stop();
       await feeders?.stop();
@@ -196,7 +231,9 @@ export async function startRelay(
   }
 
   try {
-    await listen(server, config.host, config.port);
+    if (socket === null) {
+      await listen(server, { host: config.host, port: config.port });
+    }
     log = await openSegmentLog({
       dir: paths.log,
       segmentBytes: config['segment-bytes'],
@@ -249,8 +286,15 @@ export async function startRelay(
       onStatus,
       onProblem: message => logger.warn({ problem: message }, 'shared log')
     });
-    const { port } = server.address() as AddressInfo;
-    const local = `http://${urlHost(config.host)}:${port}${prefix}`;
+    taking = true;
+    if (socket !== null) {
+      // Not before: who connects waits in the socket instead of being sent away.
+      state = 'open';
+      await listen(server, { fd: socket });
+    }
+    const { port, address } = server.address() as AddressInfo;
+    const host = socket === null ? config.host : address;
+    const local = `http://${urlHost(host)}:${port}${prefix}`;
     const url = publicUrl ?? local;
     control = await openControlSocket(operations, error =>
       logger.error({ problem: String(error) }, 'a command got no answer')

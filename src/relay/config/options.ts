@@ -47,6 +47,8 @@ export interface RelayConfig {
   'consume-share': string;
   'engine-credentials': string | null;
   'log-level': 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  metrics: 'off' | 'local' | 'open';
+  'metrics-courses': 'no' | 'yes';
 }
 
 /** Name of an option: its flag without dashes, its TOML key, and in capitals its variable. */
@@ -222,6 +224,17 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     kind: choice(['debug', 'info', 'warn', 'error', 'silent'], 'LEVEL'),
     default: () => 'info',
     meaning: 'What the relay writes about itself to standard error.'
+  },
+  metrics: {
+    kind: choice(['off', 'local', 'open'], 'WHO'),
+    default: () => 'local',
+    meaning:
+      'Who may read /metrics: nobody, programs on this machine and whoever has a key or login, or everybody.'
+  },
+  'metrics-courses': {
+    kind: choice(['no', 'yes'], 'YES/NO'),
+    default: () => 'no',
+    meaning: 'Whether the metrics count events by course.'
   }
 };
 

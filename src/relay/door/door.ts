@@ -37,6 +37,8 @@ export interface DoorReport {
   path: string;
   status: number;
   ms: number;
+  /** Size of the body as it was received. */
+  bytes?: number;
   receipt?: Receipt;
   error?: unknown;
 }
@@ -75,13 +77,15 @@ export function createDoor(
 
   async function take(
     request: IncomingMessage,
-    receivedMs: number
+    receivedMs: number,
+    report: DoorReport
   ): Promise<Receipt> {
     const state = options.state();
     if (state !== 'open') {
       throw new RelayError(state);
     }
     const received = await readBody(request, limits, memory);
+    report.bytes = received.length;
     let held = received.length;
     try {
       const query = queryOf(request.url);
@@ -129,7 +133,7 @@ export function createDoor(
           method: request.method ?? 'another method'
         });
       } else {
-        const receipt = await take(request, now());
+        const receipt = await take(request, now(), report);
         report.receipt = receipt;
         const left = sum(receipt.notCollected.values());
         const dropped = receipt.dropped.size > 0;
