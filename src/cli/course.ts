@@ -91,6 +91,11 @@ const SETTINGS = {
   simulated: {
     value: 'YES/NO',
     meaning: 'Whether its events are made up, and never mixed with real ones'
+  },
+  places: {
+    value: 'YES/NO',
+    meaning:
+      'Whether PostHog may get an IP address that a client put into an event, and look up the place; no by default'
   }
 } as const satisfies Record<string, CommandOption>;
 
@@ -197,6 +202,7 @@ function shown(course: Course): Record<string, unknown> {
     students: course.students ?? 'claimed',
     properties: course.properties ?? 'default',
     simulated: course.simulated === true,
+    places: course.places === true,
     posthog:
       posthog === undefined
         ? 'relay'
@@ -209,12 +215,15 @@ function shown(course: Course): Record<string, unknown> {
 function changesOf(options: Invocation['options']): CourseChanges {
   const text = (name: string): string | undefined =>
     options[name] as string | undefined;
-  const simulated = text('simulated');
-  if (simulated !== undefined && simulated !== 'yes' && simulated !== 'no') {
-    throw new UsageError(
-      `--simulated: expected yes or no, got ${JSON.stringify(simulated)}.`
-    );
-  }
+  const yesOrNo = (name: string): boolean | undefined => {
+    const given = text(name);
+    if (given !== undefined && given !== 'yes' && given !== 'no') {
+      throw new UsageError(
+        `--${name}: expected yes or no, got ${JSON.stringify(given)}.`
+      );
+    }
+    return given === undefined ? undefined : given === 'yes';
+  };
   const notice = without({
     receiver: text('receiver'),
     retention_days: orNone(text('retention-days'), Number),
@@ -230,7 +239,8 @@ function changesOf(options: Invocation['options']): CourseChanges {
     identity: text('identity'),
     students: text('students') as CourseChanges['students'],
     posthog: postHogOf(text),
-    simulated: simulated === undefined ? undefined : simulated === 'yes',
+    simulated: yesOrNo('simulated'),
+    places: yesOrNo('places'),
     notice: Object.keys(notice).length > 0 ? notice : undefined
   }) as CourseChanges;
 }

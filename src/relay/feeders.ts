@@ -127,7 +127,11 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
   /** Makes the destination's feeder what it should be; one course's mistake holds up no other. */
   async function bringTo(destination: Destination): Promise<void> {
     const { name, host, apiKey, problem } = destination;
-    const signature = JSON.stringify([host, apiKey]);
+    const places = courses
+      .all()
+      .filter(course => course.places === true && accepts(course.id, name))
+      .map(({ id }) => id);
+    const signature = JSON.stringify([host, apiKey, places]);
     const present = fed.get(name);
     if (present?.signature === signature) {
       return;
@@ -146,7 +150,7 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
       });
       return;
     }
-    const sink = options.createPostHogSink({ name, host, apiKey });
+    const sink = options.createPostHogSink({ name, host, apiKey, places });
     feed(sink, cursor, { before, signature, only: true });
   }
 

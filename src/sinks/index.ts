@@ -10,4 +10,5 @@ export {
   type MemorySinkOptions
 } from './memory.js';
 export { createPostHogSink, type PostHogSinkOptions } from './posthog.js';
+export { separateEqualTimes } from './posthogEvent.js';
 export type { Outcome, Sink } from './types.js';

@@ -1,7 +1,12 @@
-/** The PostHog sink: posthog-node as the sender of one batch at a time, each with an exact outcome. */
+/** The PostHog sink: one batch at a time, each with an exact outcome. */
 import type { TelemetryRecord } from '../events/index.js';
-import { toPostHogEvent, type PostHogEvent } from './posthogEvent.js';
-import { outcomeOf } from './posthogOutcome.js';
+import {
+  probeEvent,
+  separateEqualTimes,
+  toPostHogEvent,
+  type PostHogEvent
+} from './posthogEvent.js';
+import { outcomeOfAnswer, outcomeOfSilence } from './posthogOutcome.js';
 import { BatchSender } from './posthogSender.js';
 import type { Outcome, Sink } from './types.js';
 
@@ -17,12 +22,17 @@ export interface PostHogSinkOptions {
   requestTimeoutMs?: number;
   /** Records a batch; 500 by default. */
   maxBatch?: number;
-  /** Let PostHog derive places from IP addresses. False by default: `$ip` is not passed on. */
-  geoip?: boolean;
+  /** Courses whose events keep the `$ip` that their clients set, so that PostHog may derive places. None by default. */
+  places?: readonly string[];
+  /** The clock, in ms since 1970. */
+  now?: () => number;
 }
 
 /** PostHog takes 20 MB; half a batch too many costs less than a resend of it all. */
 const MAX_REQUEST_BYTES = 5_000_000;
+
+/** Events older than this are sent as a replay, in ms: PostHog asks for it beyond 48 hours. */
+const HISTORICAL_MS = 48 * 3_600_000;
 
 /**
  * A sink into one PostHog project.
@@ -31,14 +41,15 @@ const MAX_REQUEST_BYTES = 5_000_000;
  */
 export function createPostHogSink(options: PostHogSinkOptions): Sink {
   const { name, requestTimeoutMs = 10_000, maxBatch = 500 } = options;
+  const { now = Date.now } = options;
+  const places = new Set(options.places);
   const host = checkHost(options.host);
   const apiKey = options.apiKey.trim();
   if (apiKey === '') {
-    // The SDK would take every event and send none.
     throw new TypeError(`sink ${name}: the project key is empty`);
   }
   const destination = { host, apiKey, requestTimeoutMs };
-  const sender = new BatchSender(destination, maxBatch);
+  const sender = new BatchSender(destination);
   let turn: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -47,7 +58,7 @@ export function createPostHogSink(options: PostHogSinkOptions): Sink {
   ): Promise<Outcome> {
     const events: PostHogEvent[] = [];
     for (const record of records) {
-      const prepared = toPostHogEvent(record, options.geoip ?? false);
+      const prepared = toPostHogEvent(record, places.has(record.course ?? ''));
       if (!prepared.ok) {
         return {
           kind: 'refused',
@@ -57,29 +68,51 @@ export function createPostHogSink(options: PostHogSinkOptions): Sink {
       events.push(prepared.event);
     }
     for (const part of parts(events, maxBatch)) {
-      if (closed) {
-        return { kind: 'retry', reason: 'the sink is closed' };
-      }
-      try {
-        await sender.send(part);
-      } catch (error) {
-        return closed
-          ? { kind: 'retry', reason: 'the sink was closed while it delivered' }
-          : await outcomeOf(error, destination);
+      const outcome = await send(part);
+      if (outcome.kind !== 'ok') {
+        return outcome;
       }
     }
     return { kind: 'ok' };
   }
 
+  /** Sends events that fit into a request; in halves where something on the way finds them too many. */
+  async function send(events: readonly PostHogEvent[]): Promise<Outcome> {
+    if (closed) {
+      return { kind: 'retry', reason: 'the sink is closed' };
+    }
+    const oldest = now() - HISTORICAL_MS;
+    try {
+      const answer = await sender.send(
+        events,
+        events.every(({ time }) => time < oldest)
+      );
+      if (answer.status !== 413 || events.length === 1) {
+        return outcomeOfAnswer(answer, destination, now());
+      }
+    } catch (error) {
+      return closed
+        ? { kind: 'retry', reason: 'the sink was closed while it delivered' }
+        : outcomeOfSilence(error, destination);
+    }
+    const middle = Math.ceil(events.length / 2);
+    const first = await send(events.slice(0, middle));
+    return first.kind === 'ok' ? send(events.slice(middle)) : first;
+  }
+
+  function inTurn(act: () => Promise<Outcome>): Promise<Outcome> {
+    // One request at a time: what is sent first must be there first.
+    const mine = turn.then(act);
+    turn = mine;
+    return mine;
+  }
+
   return {
     name,
     maxBatch,
-    deliver: records => {
-      // The SDK's queue is shared: a second batch at the same time would mix with the first.
-      const mine = turn.then(() => deliver(records));
-      turn = mine;
-      return mine;
-    },
+    prepare: separateEqualTimes,
+    deliver: records => inTurn(() => deliver(records)),
+    probe: () => inTurn(() => send([probeEvent(now())])),
     close: async () => {
       closed = true;
       sender.abort();

@@ -1,16 +1,15 @@
 /** What PostHog is told of a record: the same at every attempt, so that its table merges resends. */
+import { randomUUID } from 'node:crypto';
 import type { Properties, TelemetryRecord } from '../events/index.js';
 
 /** One event as PostHog takes it. */
 export interface PostHogEvent {
-  event: string;
-  distinctId: string;
-  uuid: string;
-  /** ISO 8601 UTC with microseconds. */
-  timestamp: string;
-  properties: Properties;
-  /** Size of its JSON. */
+  /** JSON of `event`, `distinct_id`, `uuid`, `timestamp` (UTC with microseconds) and `properties`. */
+  json: string;
+  /** Size of it. */
   bytes: number;
+  /** When it happened, in ms since 1970. */
+  time: number;
 }
 
 /** The event to send, or why PostHog will never take it. */
@@ -44,10 +43,10 @@ const ILLEGAL_IDS = new Set([
   'user'
 ]);
 
-/** Turns a record into PostHog's event. With `geoip`, PostHog may look up where the student is. */
+/** Turns a record into PostHog's event. With `places`, PostHog may look up where the student is. */
 export function toPostHogEvent(
   record: TelemetryRecord,
-  geoip: boolean
+  places: boolean
 ): Prepared {
   const id = record.distinct_id ?? record.student ?? '';
   const time = Date.parse(record.timestamp);
@@ -60,21 +59,58 @@ export function toPostHogEvent(
   if (Number.isNaN(time)) {
     return refuse(`its timestamp cannot be read: ${record.timestamp}`);
   }
-  const event = {
+  const json = jsonOf({
     event: record.event,
-    distinctId: legalDistinctId(id),
+    distinct_id: legalDistinctId(id),
     uuid: record.uuid,
     timestamp: microseconds(time, record),
-    properties: propertiesOf(record, geoip)
-  };
-  const bytes = sizeOf(event);
+    properties: propertiesOf(record, places)
+  });
+  if (json === null) {
+    return refuse('it is nested too deep for JSON');
+  }
+  const bytes = Buffer.byteLength(json);
   return bytes > MAX_EVENT_BYTES
     ? refuse(
-        bytes === Infinity
-          ? 'it is nested too deep for JSON'
-          : `it is ${bytes} bytes of JSON, and PostHog takes ${MAX_EVENT_BYTES}`
+        `it is ${bytes} bytes of JSON, and PostHog takes ${MAX_EVENT_BYTES}`
       )
-    : { ok: true, event: { ...event, bytes } };
+    : { ok: true, event: { json, bytes, time } };
+}
+
+/**
+ * The events of one request, of which no two have the same name, student and millisecond: a
+ * deduplicator of PostHog's compares just these, and not the uuid. The later one is moved by
+ * one millisecond after another, always to the same place.
+ */
+export function separateEqualTimes(
+  records: readonly TelemetryRecord[]
+): TelemetryRecord[] {
+  const taken = new Set<string>();
+  return records.map(record => {
+    const start = Date.parse(record.timestamp);
+    const keyAt = (time: number): string =>
+      `${time} ${record.event} ${record.distinct_id ?? record.student ?? ''}`;
+    let time = start;
+    while (!Number.isNaN(time) && taken.has(keyAt(time))) {
+      time += 1;
+    }
+    taken.add(keyAt(time));
+    return time === start || Number.isNaN(time)
+      ? record
+      : { ...record, timestamp: new Date(time).toISOString() };
+  });
+}
+
+/** An event that PostHog takes and keeps nothing of: to find out whether it takes anything. */
+export function probeEvent(now: number): PostHogEvent {
+  const json = JSON.stringify({
+    event: '$performance_event',
+    distinct_id: 'ipynb-telemetry',
+    uuid: randomUUID(),
+    timestamp: new Date(now).toISOString(),
+    properties: { $lib: 'ipynb-telemetry', $process_person_profile: false }
+  });
+  return { json, bytes: Buffer.byteLength(json), time: now };
 }
 
 /** `id`, or `student:id` where PostHog would not take `id` for a person. */
@@ -83,7 +119,7 @@ export function legalDistinctId(id: string): string {
   return ILLEGAL_IDS.has(bare.trim().toLowerCase()) ? `student:${id}` : id;
 }
 
-function propertiesOf(record: TelemetryRecord, geoip: boolean): Properties {
+function propertiesOf(record: TelemetryRecord, places: boolean): Properties {
   const { $ip, ...payload } = record.payload as Properties;
   const version = payload['v'];
   const lib =
@@ -99,14 +135,14 @@ function propertiesOf(record: TelemetryRecord, geoip: boolean): Properties {
     ...(record.course === undefined ? {} : { course: record.course }),
     // The relay has corrected the clock; PostHog would shift each attempt differently.
     $ignore_sent_at: true,
-    ...(geoip ? ($ip === undefined ? {} : { $ip }) : { $geoip_disable: true })
+    // Without a student's own address, PostHog would look up the relay's.
+    ...(places && $ip !== undefined ? { $ip } : { $geoip_disable: true })
   };
 }
 
 /**
- * Fills the microseconds from the event's counter. Two events of one name and student in
- * the same millisecond could otherwise pass for one: a deduplicator of PostHog's compares
- * the time and not the uuid.
+ * Fills the microseconds from the event's counter: events of one name, student and millisecond
+ * that came in different requests differ here, too.
  */
 function microseconds(time: number, { seq, uuid }: TelemetryRecord): string {
   const counter = seq ?? Number.parseInt((uuid ?? '').slice(-6), 16);
@@ -114,12 +150,12 @@ function microseconds(time: number, { seq, uuid }: TelemetryRecord): string {
   return new Date(time).toISOString().replace('Z', `${micros}Z`);
 }
 
-/** Bytes of JSON; infinite where it cannot be written. */
-function sizeOf(event: object): number {
+/** Its JSON; null where it cannot be written. */
+function jsonOf(event: object): string | null {
   try {
-    return Buffer.byteLength(JSON.stringify(event));
+    return JSON.stringify(event);
   } catch {
-    return Infinity;
+    return null;
   }
 }
 

@@ -1,47 +1,94 @@
 /** What PostHog's answer, or its silence, means for a batch. */
 import type { Outcome } from './types.js';
 
-/** Where a request went, for the wording; `apiKey` is taken out of whatever is said. */
+/** Where a request goes; `apiKey` is taken out of whatever is said. */
 export interface Destination {
   host: string;
   apiKey: string;
   requestTimeoutMs: number;
 }
 
-/** How posthog-node reports an answer other than 2xx. */
-interface HttpError {
+/** A complete answer. */
+export interface Answer {
   status: number;
-  text: Promise<string>;
-  retryAfterMs?: number | undefined;
+  body: string;
+  /** The header, as it came. */
+  retryAfter?: string;
 }
 
-/** The outcome of a request that posthog-node rejected with `error`. Never throws. */
-export async function outcomeOf(
-  error: unknown,
-  destination: Destination
-): Promise<Outcome> {
-  const outcome = isHttpError(error)
-    ? judgeStatus(error, await bodyOf(error), destination)
-    : isObject(error) && error['name'] === 'RangeError'
-      ? // Writing the JSON failed, and would again: one event is nested too deep.
-        refused(`posthog-node cannot write it: ${String(error['message'])}`)
-      : retry(explainSilence(error, destination));
+/** The outcome of a request that was answered. */
+export function outcomeOfAnswer(
+  answer: Answer,
+  { host, apiKey }: Destination,
+  now = Date.now()
+): Outcome {
+  const outcome = judge(answer, host, now);
   return 'reason' in outcome
-    ? { ...outcome, reason: clean(outcome.reason, destination.apiKey) }
+    ? { ...outcome, reason: clean(outcome.reason, apiKey) }
     : outcome;
 }
 
-function judgeStatus(
-  { status, retryAfterMs }: HttpError,
-  body: string,
-  { host }: Destination
+/** The outcome of a request that was not answered: whether it arrived is unknown. */
+export function outcomeOfSilence(
+  error: unknown,
+  { host, apiKey, requestTimeoutMs }: Destination
+): Outcome {
+  const said: string[] = [];
+  let silent = false;
+  let cause: unknown = error;
+  // fetch wraps the socket's error.
+  for (let depth = 0; isObject(cause) && depth < 5; depth += 1) {
+    silent ||= cause['name'] === 'SilenceError';
+    said.push(String(cause['code'] ?? cause['message']));
+    cause = cause['cause'];
+  }
+  const reason = silent
+    ? `${host} gave no answer within ${requestTimeoutMs / 1000} s`
+    : `cannot reach ${host}: ${said.at(-1) ?? String(error)}`;
+  return { kind: 'retry', reason: clean(reason, apiKey) };
+}
+
+/**
+ * Milliseconds that a `Retry-After` header asks for: seconds or a date (RFC 9110, 10.2.3);
+ * undefined where it says neither.
+ */
+export function retryAfterMs(
+  header: string | undefined,
+  now: number
+): number | undefined {
+  const text = header?.trim() ?? '';
+  if (/^\d+(\.\d+)?$/.test(text)) {
+    return Math.ceil(Number(text) * 1000);
+  }
+  // A date has a month's name; Date.parse takes much else for one.
+  const at = /[a-z]{3}/i.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+function judge(
+  { status, body, retryAfter }: Answer,
+  host: string,
+  now: number
 ): Outcome {
   const said = body === '' ? '' : `: ${body}`;
+  if (status >= 200 && status < 300) {
+    return isPostHogs(body)
+      ? { kind: 'ok' }
+      : {
+          kind: 'stop',
+          reason: `${host} answered ${status} with something that is no answer of PostHog's. Does a proxy or a login page stand in its place? It said${said}`
+        };
+  }
   if (status === 408 || status === 429 || status >= 500) {
-    return retry(`${host} answered ${status}${said}`, retryAfterMs);
+    const afterMs = retryAfterMs(retryAfter, now);
+    return {
+      kind: 'retry',
+      reason: `${host} answered ${status}${said}`,
+      ...(afterMs === undefined ? {} : { afterMs })
+    };
   }
   if (status === 400 || status === 413) {
-    return refused(`PostHog answered ${status}${said}`);
+    return { kind: 'refused', reason: `PostHog answered ${status}${said}` };
   }
   if (status === 401 || status === 403) {
     return {
@@ -61,52 +108,20 @@ function judgeStatus(
   };
 }
 
-function explainSilence(error: unknown, destination: Destination): string {
-  const said: string[] = [];
-  let cause: unknown = error;
-  // posthog-node wraps fetch's error, which wraps the socket's.
-  for (let depth = 0; isObject(cause) && depth < 5; depth += 1) {
-    if (cause['name'] === 'AbortError') {
-      return `${destination.host} gave no answer within ${destination.requestTimeoutMs / 1000} s`;
-    }
-    said.push(String(cause['code'] ?? cause['message']));
-    cause = cause['cause'] ?? cause['error'];
+/** PostHog says `{"status":"Ok"}`, `{"status":1}` or nothing; a web page with status 200 has taken no event. */
+function isPostHogs(body: string): boolean {
+  if (body.trim() === '') {
+    return true;
   }
-  return `cannot reach ${destination.host}: ${said.at(-1) ?? String(error)}`;
-}
-
-function retry(reason: string, afterMs?: number): Outcome {
-  return {
-    kind: 'retry',
-    reason,
-    ...(afterMs === undefined ? {} : { afterMs })
-  };
-}
-
-function refused(reason: string): Outcome {
-  return { kind: 'refused', reason };
-}
-
-function isHttpError(
-  error: unknown
-): error is HttpError & Record<string, unknown> {
-  return (
-    isObject(error) &&
-    error['name'] === 'PostHogFetchHttpError' &&
-    typeof error['status'] === 'number'
-  );
+  try {
+    return JSON.parse(body) !== null;
+  } catch {
+    return false;
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
-}
-
-async function bodyOf(error: HttpError): Promise<string> {
-  try {
-    return await error.text;
-  } catch {
-    return '';
-  }
 }
 
 /** One short line without the key, fit for a log. */

@@ -1,103 +1,100 @@
-/** posthog-node in acknowledged mode: one batch, one request, one outcome. */
-import { PostHog, type EventMessage } from 'posthog-node';
+/** One batch, one request to PostHog's capture endpoint, one answer. */
+import { promisify } from 'node:util';
+import { constants, gzip } from 'node:zlib';
 import type { PostHogEvent } from './posthogEvent.js';
-import type { Destination } from './posthogOutcome.js';
+import type { Answer, Destination } from './posthogOutcome.js';
 
-/**
- * posthog-node without its own queueing, retrying, enriching and timers. By itself it
- * deletes a batch that was answered 503, and drops the oldest events when its queue is
- * full; with a queue that holds one batch and a flush that is awaited it can do neither
- * unnoticed.
- */
-export class BatchSender extends PostHog {
-  private request: AbortController | null = null;
-  private aborted = false;
+const compress = promisify(gzip);
 
-  constructor(
-    to: Destination,
-    private readonly batch: number
-  ) {
-    super(to.apiKey, {
-      host: to.host,
-      requestTimeout: to.requestTimeoutMs,
-      // One above the batch: nothing is sent before `flush`, and sent whole then.
-      flushAt: batch + 1,
-      maxBatchSize: batch + 1,
-      maxQueueSize: batch + 1,
-      flushInterval: 0,
-      fetchRetryCount: 0,
-      disableGeoip: false,
-      isServer: false,
-      fetch: (url, init) => this.post(url, init as RequestInit)
-    });
-    // The environment can switch the SDK to a protocol in which a lost batch looks delivered.
-    Reflect.set(this, 'captureMode', 'v0');
-  }
+/** Longest answer that is looked at; PostHog's own is a line. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Sends batches, one at a time. */
+export class BatchSender {
+  #request: AbortController | null = null;
+  #aborted = false;
+
+  constructor(private readonly to: Destination) {}
 
   /**
-   * Sends events in one request (in halves where the SDK finds it too big). At most
-   * `batch` events, one call at a time.
+   * Sends events in one request.
    *
-   * @throws what posthog-node rejects with; how much arrived is then unknown.
+   * @param historical says that all of them are old: PostHog then takes them for a replay and
+   *   not for a sudden rush.
+   * @throws Error if no complete answer came in time; how much arrived is then unknown.
    */
-  async send(events: readonly PostHogEvent[]): Promise<void> {
-    try {
-      for (const { event, distinctId, properties, uuid, timestamp } of events) {
-        this.captureStateless(distinctId, event, properties as JsonProperties, {
-          uuid,
-          // Text keeps the microseconds, which a Date has no room for.
-          timestamp: timestamp as unknown as Date
-        });
-      }
-      const queued = this.queue();
-      if (queued !== events.length) {
-        throw new Error(
-          `posthog-node took ${queued} of ${events.length} events`
-        );
-      }
-      await this.flush();
-      if (this.queue() > 0) {
-        throw new Error(`posthog-node kept ${this.queue()} events back`);
-      }
-    } finally {
-      this.setPersistedProperty(QUEUE, []);
-      // After a 413 the SDK would stay with its halves for ever.
-      Reflect.set(this, 'maxBatchSize', this.batch + 1);
-    }
-  }
-
-  /** Breaks off the request in flight, for good. */
-  abort(): void {
-    this.aborted = true;
-    this.request?.abort();
-  }
-
-  /** `$lib` and its like stay as the event's own client set them. */
-  protected override getCommonEventProperties(): Record<string, never> {
-    return {};
-  }
-
-  private queue(): number {
-    const queue: unknown = this.getPersistedProperty(QUEUE);
-    return Array.isArray(queue) ? queue.length : 0;
-  }
-
-  private async post(url: string, init: RequestInit): Promise<Response> {
+  async send(
+    events: readonly PostHogEvent[],
+    historical: boolean
+  ): Promise<Answer> {
+    const { apiKey, host, requestTimeoutMs } = this.to;
+    const body = [
+      `{"api_key":${JSON.stringify(apiKey)},`,
+      historical ? '"historical_migration":true,' : '',
+      `"batch":[${events.map(({ json }) => json).join(',')}],`,
+      `"sent_at":"${new Date().toISOString()}"}`
+    ].join('');
+    // The fastest level: three times as fast as the usual one for a tenth more bytes.
+    const bytes = await compress(body, { level: constants.Z_BEST_SPEED });
     const request = new AbortController();
-    this.request = request;
-    if (this.aborted) {
+    this.#request = request;
+    const timer = setTimeout(
+      () => request.abort(new SilenceError()),
+      requestTimeoutMs
+    );
+    if (this.#aborted) {
       request.abort();
     }
-    init.signal?.addEventListener('abort', () => request.abort(), {
-      once: true
-    });
-    // A redirect followed would turn the POST into a GET, whose 200 means nothing.
-    return fetch(url, { ...init, signal: request.signal, redirect: 'manual' });
+    try {
+      const response = await fetch(`${host}/batch/`, {
+        method: 'POST',
+        headers: {
+          'Content-Type': 'application/json',
+          'Content-Encoding': 'gzip',
+          'User-Agent': 'ipynb-telemetry'
+        },
+        body: bytes,
+        signal: request.signal,
+        // A redirect followed would turn the POST into a GET, whose 200 means nothing.
+        redirect: 'manual'
+      });
+      const retryAfter = response.headers.get('retry-after');
+      return {
+        status: response.status,
+        body: await bodyOf(response),
+        ...(retryAfter === null ? {} : { retryAfter })
+      };
+    } finally {
+      clearTimeout(timer);
+      this.#request = null;
+    }
+  }
+
+  /** Breaks off the request in flight, and every later one, for good. */
+  abort(): void {
+    this.#aborted = true;
+    this.#request?.abort();
   }
 }
 
-type QueueKey = Parameters<PostHog['getPersistedProperty']>[0];
-/** The SDK's name for its queue; the enum is not exported. */
-const QUEUE = 'queue' as QueueKey;
-/** Values read from JSON are what the SDK asks for. */
-type JsonProperties = NonNullable<EventMessage['properties']>;
+/** Raised when no answer came in time. */
+export class SilenceError extends Error {
+  constructor() {
+    super('no answer in time');
+    this.name = 'SilenceError';
+  }
+}
+
+async function bodyOf(response: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    const part = chunk as Uint8Array;
+    parts.push(part);
+    size += part.length;
+    if (size > MAX_ANSWER_BYTES) {
+      break;
+    }
+  }
+  return Buffer.concat(parts).toString('utf8');
+}

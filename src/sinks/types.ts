@@ -32,6 +32,16 @@ export interface Sink {
   readonly maxBatch: number;
   /** Delivers one batch in log order. Resolves when the outcome is known. */
   deliver(records: readonly TelemetryRecord[]): Promise<Outcome>;
+  /**
+   * Makes the events of one request fit for the destination. The feeder calls it with all of
+   * them, in order, at every attempt, so what it derives from them is always the same.
+   */
+  prepare?(records: readonly TelemetryRecord[]): TelemetryRecord[];
+  /**
+   * Sends something that the destination takes and keeps nothing of: tells one that refuses
+   * certain events from one that refuses everything. A sink without it is believed at once.
+   */
+  probe?(): Promise<Outcome>;
   /** Lets go of what it holds; idempotent. */
   close(): Promise<void>;
 }

@@ -93,6 +93,7 @@ describe('courses and keys', () => {
       students: 'claimed',
       properties: 'default',
       simulated: false,
+      places: false,
       posthog: 'relay'
     });
   });
@@ -161,6 +162,7 @@ describe('courses and keys', () => {
       students: 'verified',
       properties: ['answer', 'hint'],
       simulated: true,
+      places: false,
       posthog: 'off'
     });
     expect(
@@ -183,6 +185,7 @@ describe('courses and keys', () => {
         text: null
       },
       simulated: false,
+      places: false,
       version: 3
     });
     const own = ['--posthog-host', 'https://eu.i.posthog.com/'];

@@ -5,7 +5,7 @@ import {
   startPostHogStandIn,
   type PostHogStandIn
 } from '../support/posthogStandIn.js';
-import { makeRecord, makeRecords } from '../support/records.js';
+import { deepFreeze, makeRecord, makeRecords } from '../support/records.js';
 import { waitFor } from '../support/waitFor.js';
 import { describeSink } from './conformance.js';
 
@@ -102,20 +102,81 @@ describe('the PostHog sink', () => {
       });
     });
 
-    it('no IP address and asks for no place, unless told to', async () => {
+    it('no IP address and asks for no place, unless the course wants it and the event has one', async () => {
       const record = makeRecord({ properties: { $ip: '192.0.2.7' } });
       await sink.deliver([record]);
       expect(posthog.stored()[0]?.properties).toMatchObject({
         $ip: '127.0.0.1',
         $geoip_disable: true
       });
-      const asked = sinkTo(posthog, { geoip: true });
-      await asked.deliver([record]);
+      const asked = sinkTo(posthog, { places: ['demo'] });
+      await asked.deliver([
+        record,
+        makeRecord({ course: 'other', properties: { $ip: '192.0.2.8' } }),
+        makeRecord()
+      ]);
       await asked.close();
-      expect(posthog.stored()[0]?.properties['$ip']).toBe('192.0.2.7');
-      expect(posthog.stored()[0]?.properties).not.toHaveProperty(
-        '$geoip_disable'
+      const [demo, other, without] = posthog.stored();
+      expect(demo?.properties['$ip']).toBe('192.0.2.7');
+      expect(demo?.properties).not.toHaveProperty('$geoip_disable');
+      for (const row of [other, without]) {
+        expect(row?.properties).toMatchObject({
+          $ip: '127.0.0.1',
+          $geoip_disable: true
+        });
+      }
+    });
+
+    it('what is older than two days as a replay, and what is not as it happens', async () => {
+      const at = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+      for (const [first, second] of [
+        [47, 1],
+        [72, 47],
+        [72, 49]
+      ] as const) {
+        await sink.deliver([
+          makeRecord({ at: at(first) }),
+          makeRecord({ at: at(second) })
+        ]);
+      }
+      expect(posthog.requests().map(({ historical }) => historical)).toEqual([
+        false,
+        false,
+        true
+      ]);
+    });
+
+    it('no two events of a request with one name, student and millisecond, at every attempt the same', async () => {
+      const at = new Date('2026-11-21T23:59:59.998Z');
+      const records = [
+        makeRecord({ at }),
+        makeRecord({ at }),
+        makeRecord({ at, student: 'JANE-DOE' }),
+        makeRecord({ at: new Date('2026-11-21T23:59:59.999Z') }),
+        makeRecord({ at })
+      ];
+      const prepared = sink.prepare!(records);
+      expect(prepared.map(({ timestamp }) => timestamp)).toEqual([
+        '2026-11-21T23:59:59.998Z',
+        '2026-11-21T23:59:59.999Z',
+        '2026-11-21T23:59:59.998Z',
+        '2026-11-22T00:00:00.000Z',
+        '2026-11-22T00:00:00.001Z'
+      ]);
+      expect(sink.prepare!(deepFreeze(records))).toEqual(prepared);
+      expect(prepared.map(({ uuid }) => uuid)).toEqual(
+        records.map(({ uuid }) => uuid)
       );
+      const odd = [1, 2].map(() => ({ ...makeRecord(), timestamp: 'never' }));
+      expect(sink.prepare!(odd)).toEqual(odd);
+    });
+
+    it('a probe that PostHog takes and of which it keeps nothing', async () => {
+      expect(await sink.probe!()).toEqual({ kind: 'ok' });
+      expect(posthog.requests()).toHaveLength(1);
+      expect(posthog.stored()).toEqual([]);
+      posthog.behave({ mode: 'answer', status: 400 });
+      expect(await sink.probe!()).toMatchObject({ kind: 'refused' });
     });
 
     it('the same uuid and time at every attempt, so that resends merge, even over midnight', async () => {
@@ -191,20 +252,6 @@ describe('the PostHog sink', () => {
         10, 10, 10
       ]);
     });
-
-    it('by the old protocol even where the environment asks the SDK for the new one', async () => {
-      process.env['POSTHOG_CAPTURE_MODE'] = 'v1';
-      const other = sinkTo(posthog);
-      delete process.env['POSTHOG_CAPTURE_MODE'];
-      posthog.behave({ mode: 'answer', status: 503, times: 1 });
-      expect((await other.deliver(makeRecords(2))).kind).toBe('retry');
-      expect((await other.deliver(makeRecords(2))).kind).toBe('ok');
-      expect(posthog.requests().map(({ path }) => path)).toEqual([
-        '/batch/',
-        '/batch/'
-      ]);
-      await other.close();
-    });
   });
 
   describe('judges', () => {
@@ -241,6 +288,35 @@ describe('the PostHog sink', () => {
       });
       posthog.behave({ mode: 'answer', status: 503 });
       expect(await sink.deliver(makeRecords(1))).not.toHaveProperty('afterMs');
+    });
+
+    it('a Retry-After that is a date', async () => {
+      const now = Date.parse('2026-11-21T09:30:00.000Z');
+      const dated = sinkTo(posthog, { now: () => now });
+      for (const [retryAfter, afterMs] of [
+        ['Sat, 21 Nov 2026 09:31:30 GMT', 90_000],
+        ['Sat, 21 Nov 2026 09:00:00 GMT', 0],
+        ['2.5', 2500],
+        ['soon', undefined],
+        ['-1', undefined]
+      ] as const) {
+        posthog.behave({ mode: 'answer', status: 503, retryAfter });
+        const outcome = await dated.deliver(makeRecords(1));
+        expect(outcome.kind).toBe('retry');
+        expect((outcome as { afterMs?: number }).afterMs).toBe(afterMs);
+      }
+      await dated.close();
+    });
+
+    it.each([
+      ['', 'ok'],
+      ['{"status":1}', 'ok'],
+      ['{"status":"Ok"}', 'ok'],
+      ['<html><body>Please log in</body></html>', 'stop'],
+      ['OK', 'stop']
+    ])('a 200 that says %j as %s', async (body, kind) => {
+      posthog.behave({ mode: 'answer', status: 200, body });
+      expect(await sink.deliver(makeRecords(1))).toMatchObject({ kind });
     });
 
     it('a refused connection as a retry that says where', async () => {

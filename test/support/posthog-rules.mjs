@@ -87,7 +87,7 @@ export function decode({ path, query, contentType, contentEncoding, body }) {
  *
  * @param {unknown} value
  * @param {string} path
- * @returns {{token: string, sentAt: string | undefined, events: Record<string, any>[]}}
+ * @returns {{token: string, sentAt: string | undefined, historical: boolean, events: Record<string, any>[]}}
  * @throws {Refusal} 400, 401 or 413
  */
 export function openBody(value, path) {
@@ -111,6 +111,7 @@ export function openBody(value, path) {
   return {
     token: checkToken(tokens),
     sentAt: typeof whole.sent_at === 'string' ? whole.sent_at : undefined,
+    historical: whole.historical_migration === true,
     events: events.filter(({ event }) => event !== '$performance_event')
   };
 }

@@ -26,8 +26,8 @@ export interface Behaviour {
   /** Number of capture requests it holds for; then the next of the list, then `ok`. For ever where left out. */
   times?: number;
   status?: number;
-  /** Seconds. */
-  retryAfter?: number;
+  /** Seconds, or a date as the header has it. */
+  retryAfter?: number | string;
   /** Target of a redirect. */
   location?: string;
   body?: string;
@@ -63,6 +63,8 @@ export interface RequestSeen {
   userAgent: string;
   token: string | null;
   sentAt: string | null;
+  /** Whether the client said that the events are a replay. */
+  historical: boolean;
   uuids: string[];
 }
 

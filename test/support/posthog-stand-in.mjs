@@ -142,6 +142,7 @@ export async function startPostHogStandIn(options = {}) {
       userAgent: request.headers['user-agent'] ?? '',
       token: null,
       sentAt: null,
+      historical: false,
       uuids: []
     };
     requests.push(seen);
@@ -165,6 +166,7 @@ export async function startPostHogStandIn(options = {}) {
       );
       const sentAt = opened.sentAt ?? queryTime(url.searchParams);
       seen.token = opened.token;
+      seen.historical = opened.historical;
       seen.sentAt = sentAt ?? null;
       seen.uuids = opened.events.map(event => event.uuid);
       if (step.mode === 'hang') {

@@ -50,6 +50,8 @@ export interface Course {
   version: number;
   /** Its events are made up. They go to PostHog only where the course names one. */
   simulated?: boolean;
+  /** Whether PostHog may get an `$ip` that a client set, and look up the place. */
+  places?: boolean;
 }
 
 /** A key as it is kept: never in plain text. */
@@ -134,7 +136,8 @@ export function toldOf(course: Course): string {
     retention_days,
     contact,
     text,
-    to
+    to,
+    ...(course.places === true ? ['places'] : [])
   ]);
 }
 
@@ -275,6 +278,9 @@ export function problemOf(course: Course): string | null {
   }
   if (text !== null && (text.trim() === '' || text.length > MAX_NOTICE_CHARS)) {
     return `notice.text: expected 1 to ${MAX_NOTICE_CHARS} characters, got ${text.length}`;
+  }
+  if (course.places !== undefined && typeof course.places !== 'boolean') {
+    return expected('places', 'true or false', course.places);
   }
   if (!isCount(course.version)) {
     return expected('version', 'a whole number from 1', course.version);

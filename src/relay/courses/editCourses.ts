@@ -28,7 +28,10 @@ export class CourseError extends Error {
 
 /** Settings that can be given for a course. */
 export type CourseChanges = Partial<
-  Pick<Course, 'title' | 'level' | 'consent' | 'students' | 'simulated'>
+  Pick<
+    Course,
+    'title' | 'level' | 'consent' | 'students' | 'simulated' | 'places'
+  >
 > & {
   /** `relay`: the relay's own project, as without this setting. */
   posthog?: CoursePostHog | 'relay' | undefined;

@@ -4,12 +4,13 @@ import {
   setTimeout as pause
 } from 'node:timers/promises';
 import type { SinkStatus } from '../../api/index.js';
-import type { TelemetryRecord } from '../../events/index.js';
-import type { Outcome, Sink } from '../../sinks/types.js';
+import type { Sink } from '../../sinks/types.js';
 import { recordsOf } from '../log/contents.js';
 import type { EventLog, LogRecord } from '../log/types.js';
 import { pauseMs } from './backoff.js';
 import { batches, type Batch, type Contents } from './batches.js';
+import { Circuit } from './circuit.js';
+import { deliverBatch, type DeliveryCourse, type Suspect } from './delivery.js';
 import type { Cursor, Position } from './cursor.js';
 import type { DeadLetter, DeadLetters } from './deadLetters.js';
 
@@ -76,10 +77,12 @@ class LogFeeder implements Feeder {
   #delivered = 0;
   #setAside = 0;
   #retries = 0;
-  #circuit: SinkStatus['circuit'] = 'closed';
+  readonly #circuit = new Circuit();
   #lastError: string | null;
-  #failures = 0;
   #lastTurn = performance.now();
+  /** Failures in a row of this machine: its disk, not the destination. */
+  #stumbles = 0;
+  readonly #course: DeliveryCourse;
 
   constructor(private readonly options: FeederOptions) {
     const { log, cursor } = options;
@@ -90,6 +93,29 @@ class LogFeeder implements Feeder {
         ? { seq: log.status().next, skip: 0 }
         : stored;
     this.#lastError = cursor.problem;
+    this.#course = {
+      sink: options.sink,
+      circuit: this.#circuit,
+      ended: () => this.#isStopping(),
+      abandoned: () => this.#abandoned,
+      trying: () => {
+        if (this.#circuit.state !== 'closed') {
+          this.#circuit.trying();
+          this.#show(this.#state);
+        }
+      },
+      confirmed: count => {
+        this.#delivered += count;
+      },
+      settle: async (batch, culprits, count) => {
+        await this.#settle(batch, culprits, count);
+        if (culprits.length === 0) {
+          this.#show('running', null);
+        }
+      },
+      failed: (reason, afterMs) => this.#fail(reason, afterMs),
+      stopped: reason => this.#rest(reason)
+    };
   }
 
   start(): void {
@@ -101,7 +127,7 @@ class LogFeeder implements Feeder {
     return {
       name: this.options.sink.name,
       state: this.#state,
-      circuit: this.#circuit,
+      circuit: this.#circuit.state,
       lag: Math.max(0, last - this.#position.seq + 1),
       seq: this.#position.seq,
       delivered: this.#delivered,
@@ -145,7 +171,7 @@ class LogFeeder implements Feeder {
           await this.#pass(last);
           await this.#waitForMoreThan(last);
         } catch (error) {
-          await this.#fail(messageOf(error));
+          await this.#stumble(messageOf(error));
         }
       }
     } finally {
@@ -168,7 +194,7 @@ class LogFeeder implements Feeder {
       this.#stopping.signal
     )) {
       await this.#setAsideUnreadable(batch);
-      await this.#deliver(batch, 0, batch.events.length);
+      await deliverBatch(batch, this.#course);
       if (this.#isStopping()) {
         return;
       }
@@ -186,64 +212,29 @@ class LogFeeder implements Feeder {
     }
   }
 
-  /** Settles the batch's events from `from` up to `to`: each confirmed, or set aside. */
-  async #deliver(batch: Batch, from: number, to: number): Promise<void> {
-    while (from < to && !this.#isStopping()) {
-      const outcome = await this.#attempt(batch.events.slice(from, to));
-      if (this.#abandoned) {
-        return;
-      }
-      switch (outcome.kind) {
-        case 'ok':
-          this.#delivered += to - from;
-          this.#failures = 0;
-          await this.#moveTo(batch.after(to));
-          this.#show('running', null);
-          return;
-        case 'retry':
-          await this.#fail(outcome.reason, outcome.afterMs);
-          break;
-        case 'stop':
-          this.#show('stopped', outcome.reason);
-          await this.#sleep(STOPPED_PAUSE_MS);
-          break;
-        case 'refused': {
-          this.#failures = 0;
-          if (to - from === 1) {
-            await this.#setAsideRefused(batch.events[from]!, outcome.reason);
-            await this.#moveTo(batch.after(to));
-            return;
-          }
-          // Halving finds the culprit, and the others still arrive in order.
-          const middle = from + Math.ceil((to - from) / 2);
-          await this.#deliver(batch, from, middle);
-          from = middle;
-        }
-      }
+  /** Sets the culprits aside and moves the cursor behind event `count`. */
+  async #settle(
+    batch: Batch,
+    culprits: readonly Suspect[],
+    count: number
+  ): Promise<void> {
+    if (culprits.length > 0) {
+      await this.#setAsideRefused(batch, culprits);
     }
-  }
-
-  async #attempt(events: readonly TelemetryRecord[]): Promise<Outcome> {
-    try {
-      return await this.options.sink.deliver(events);
-    } catch (error) {
-      // Against the contract; nothing is known to have arrived.
-      return { kind: 'retry', reason: messageOf(error) };
-    }
+    await this.#moveTo(batch.after(count));
   }
 
   #contentsOf(record: LogRecord): Contents {
     const { header, seq } = record;
-    const { accepts, simulated } = this.options;
+    const { accepts, simulated, sink } = this.options;
     if (accepts && !accepts(header.course)) {
       return { events: [] };
     }
     try {
-      return {
-        events: recordsOf(record, {
-          simulated: simulated?.(header.course) ?? false
-        })
-      };
+      const events = recordsOf(record, {
+        simulated: simulated?.(header.course) ?? false
+      });
+      return { events: sink.prepare ? sink.prepare(events) : events };
     } catch (error) {
       const { at, course, key } = header;
       const reason = messageOf(error);
@@ -251,18 +242,25 @@ class LogFeeder implements Feeder {
     }
   }
 
-  #setAsideRefused(event: TelemetryRecord, reason: string): Promise<void> {
-    return this.#put([
-      {
-        at: new Date().toISOString(),
-        course: event.course ?? '',
-        stage: this.options.sink.name,
-        code: 'refused',
-        reason,
-        uuid: event.uuid ?? null,
-        event
-      }
-    ]);
+  #setAsideRefused(
+    { events }: Batch,
+    culprits: readonly Suspect[]
+  ): Promise<void> {
+    const at = new Date().toISOString();
+    return this.#put(
+      culprits.map(({ index, reason }) => {
+        const event = events[index]!;
+        return {
+          at,
+          course: event.course ?? '',
+          stage: this.options.sink.name,
+          code: 'refused',
+          reason,
+          uuid: event.uuid ?? null,
+          event
+        };
+      })
+    );
   }
 
   async #setAsideUnreadable({ unreadable }: Batch): Promise<void> {
@@ -290,7 +288,7 @@ class LogFeeder implements Feeder {
         this.#show('running', letters.at(-1)!.reason);
         return;
       } catch (error) {
-        await this.#fail(messageOf(error));
+        await this.#stumble(messageOf(error));
         if (this.#isStopping()) {
           throw error;
         }
@@ -309,15 +307,33 @@ class LogFeeder implements Feeder {
       this.#lastError = messageOf(error);
     }
     this.#position = position;
+    this.#stumbles = 0;
   }
 
   /** Says what is wrong and waits before the next attempt. */
   async #fail(reason: string, askedMs?: number): Promise<void> {
-    this.#failures += 1;
+    this.#circuit.failed();
     this.#retries += 1;
     this.#show('retrying', reason);
-    const random = (this.options.random ?? Math.random)();
-    await this.#sleep(pauseMs(this.#failures, random, askedMs));
+    await this.#sleep(this.#pauseMs(this.#circuit.failures, askedMs));
+  }
+
+  /** The same where it is not the destination that failed. */
+  async #stumble(reason: string): Promise<void> {
+    this.#stumbles += 1;
+    this.#show('retrying', reason);
+    await this.#sleep(this.#pauseMs(this.#stumbles));
+  }
+
+  #pauseMs(failures: number, askedMs?: number): number {
+    return pauseMs(failures, (this.options.random ?? Math.random)(), askedMs);
+  }
+
+  /** Says that everything is turned away, and waits long. */
+  async #rest(reason: string): Promise<void> {
+    this.#circuit.stopped();
+    this.#show('stopped', reason);
+    await this.#sleep(STOPPED_PAUSE_MS);
   }
 
   async #sleep(ms: number): Promise<void> {

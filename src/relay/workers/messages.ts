@@ -11,6 +11,7 @@ export type ToWorker =
       id: number;
       records: readonly TelemetryRecord[];
     }
+  | { kind: 'probe'; sink: string; id: number }
   | { kind: 'close'; sink: string; id: number };
 
 /** From the worker to the relay: the outcome of a delivery, or that a sink is closed. */

@@ -10,8 +10,8 @@ import type { FromWorker, ToWorker } from './messages.js';
 const sinks = new Map<string, Sink>();
 const failures = new Map<string, string>();
 
-async function deliver(
-  message: Extract<ToWorker, { kind: 'deliver' }>
+async function act(
+  message: Extract<ToWorker, { kind: 'deliver' | 'probe' }>
 ): Promise<Outcome> {
   const sink = sinks.get(message.sink);
   if (!sink) {
@@ -20,7 +20,9 @@ async function deliver(
       reason: failures.get(message.sink) ?? 'the sink is not open'
     };
   }
-  return sink.deliver(message.records);
+  return message.kind === 'deliver'
+    ? sink.deliver(message.records)
+    : (sink.probe?.() ?? { kind: 'ok' });
 }
 
 function answer(message: FromWorker): void {
@@ -37,7 +39,8 @@ parentPort!.on('message', (message: ToWorker) => {
       }
       break;
     case 'deliver':
-      void deliver(message)
+    case 'probe':
+      void act(message)
         .catch((error: Error): Outcome => ({
           kind: 'retry',
           reason: error.message

@@ -1,6 +1,11 @@
 /** PostHog sinks that live in one worker thread; the feeders do not notice. */
 import { Worker } from 'node:worker_threads';
-import type { Outcome, PostHogSinkOptions, Sink } from '../../sinks/index.js';
+import {
+  separateEqualTimes,
+  type Outcome,
+  type PostHogSinkOptions,
+  type Sink
+} from '../../sinks/index.js';
 import type { FromWorker, ToWorker } from './messages.js';
 
 /** Makes sinks in a thread of their own. */
@@ -90,6 +95,8 @@ export function createWorkerSinks(file: URL = FILE): WorkerSinks {
       return {
         name: sink,
         maxBatch: options.maxBatch ?? MAX_BATCH,
+        prepare: separateEqualTimes,
+        probe: () => ask(id => ({ kind: 'probe', sink, id })),
         deliver: records => ask(id => ({ kind: 'deliver', sink, id, records })),
         async close() {
           open.delete(sink);
