@@ -118,6 +118,7 @@ async function main() {
       door: await start(children, [me, '--door', second]),
       relay: await start(children, [
         ...[CLI, 'relay', '--data', data, '--port', '0', '--json'],
+        ...['--address-rate', '0', '--key-rate', '0'],
         ...['--log-level', 'error']
       ])
     };

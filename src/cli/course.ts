@@ -88,6 +88,11 @@ const SETTINGS = {
     value: 'WHICH',
     meaning: "relay (the relay's own project; the default) or off (no PostHog)"
   },
+  origins: {
+    value: 'LIST',
+    meaning:
+      'Origins of the web pages that may send, such as https://hub.example.org; any (the default). Programs send none and always may'
+  },
   simulated: {
     value: 'YES/NO',
     meaning: 'Whether its events are made up, and never mixed with real ones'
@@ -146,6 +151,7 @@ export const courseSetCommand: Command = {
     'course set python-101 --events=+edit,-focus',
     'course set python-101 --properties hint,answer',
     'course set python-101 --posthog-host https://eu.i.posthog.com --posthog-key-env PYTHON_101_POSTHOG',
+    'course set python-101 --origins https://hub.example.org,https://lite.example.org',
     'course set python-101 --contact "ada@example.org" --retention-days 180'
   ],
   async run(invocation) {
@@ -203,6 +209,7 @@ function shown(course: Course): Record<string, unknown> {
     properties: course.properties ?? 'default',
     simulated: course.simulated === true,
     places: course.places === true,
+    origins: course.origins ?? 'any',
     posthog:
       posthog === undefined
         ? 'relay'
@@ -241,8 +248,18 @@ function changesOf(options: Invocation['options']): CourseChanges {
     posthog: postHogOf(text),
     simulated: yesOrNo('simulated'),
     places: yesOrNo('places'),
+    origins: originsOf(text('origins')),
     notice: Object.keys(notice).length > 0 ? notice : undefined
   }) as CourseChanges;
+}
+
+/** A slash at the end is what people copy from the address bar. */
+function originsOf(given: string | undefined): CourseChanges['origins'] {
+  return given === undefined || given === 'any'
+    ? given
+    : given
+        .split(',')
+        .map(origin => origin.trim().toLowerCase().replace(/\/$/, ''));
 }
 
 function postHogOf(

@@ -5,12 +5,13 @@ import fastify, {
   type FastifyReply
 } from 'fastify';
 import type { SinkStatus } from '../api/index.js';
+import type { Admission } from './auth/admission.js';
 import { createAuthenticate } from './auth/authenticate.js';
 import { addCourseRoute } from './api/courseRoute.js';
 import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
 import type { CourseStore } from './courses/courseStore.js';
-import { RelayError, RETRY_AFTER_S } from './errors.js';
-import { pathOf, requestId } from './http.js';
+import { RelayError } from './errors.js';
+import { pathOf, requestId, STRICT_HEADERS } from './http.js';
 import type { LogStatus } from './log/types.js';
 import {
   addMetricsRoute,
@@ -32,6 +33,7 @@ export interface AppParts extends PageParts {
   courses: CourseStore;
   /** Prefix of all routes: empty, or with a slash before and none behind. */
   prefix: string;
+  admission: Admission;
   /** Address under which browsers come, where it was configured. */
   publicUrl: string | null;
   readiness: () => Readiness;
@@ -77,7 +79,7 @@ export function createApp(parts: AppParts): FastifyInstance {
       parts.onError(request.id, error);
     }
     if (known.status === 503) {
-      reply.header('retry-after', String(RETRY_AFTER_S));
+      reply.header('retry-after', String(known.retryAfterS));
     }
     return reply.code(known.status).send(known.body());
   });
@@ -92,7 +94,7 @@ export function createApp(parts: AppParts): FastifyInstance {
     const readiness = parts.readiness();
     return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness);
   });
-  addCourseRoute(app, parts.courses);
+  addCourseRoute(app, parts.courses, parts.admission);
   if (parts.metrics) {
     addMetricsRoute(app, parts.metrics);
   }
@@ -102,10 +104,10 @@ export function createApp(parts: AppParts): FastifyInstance {
 
 function commonHeaders(id: string): Record<string, string> {
   return {
+    ...STRICT_HEADERS,
     'x-request-id': id,
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    'x-frame-options': 'DENY',
+    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
     'cache-control': 'no-store'
   };
 }

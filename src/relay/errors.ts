@@ -88,6 +88,11 @@ export const ERRORS = {
     message:
       "expected the Hub's token of a student, which this course demands, got {given}. Start Jupyter from the Hub, with the server extension; nothing is lost meanwhile."
   },
+  origin_not_allowed: {
+    status: 403,
+    message:
+      'expected a page of an origin that the course allows, got one of another. Whoever runs the course allows it with `ipynb-telemetry course set COURSE --origins`.'
+  },
   not_found: {
     status: 404,
     message:
@@ -150,6 +155,11 @@ export const ERRORS = {
     message:
       'the JupyterHub that vouches for students cannot be asked now, so the events are not accepted. Send the request again in a moment.'
   },
+  rate_limited: {
+    status: 503,
+    message:
+      'expected at most {limit} {whose} in {seconds} s, got more. Send the request again when the time in Retry-After is over.'
+  },
   log_unavailable: {
     status: 503,
     message:
@@ -174,6 +184,8 @@ export interface ErrorBody {
 /** An answer other than 200, raised where it is found out and written by the edge. */
 export class RelayError extends Error {
   readonly status: number;
+  /** For 503: seconds after which it may work. */
+  retryAfterS = RETRY_AFTER_S;
 
   /**
    * @param details values for the placeholders of the message; never a secret.

@@ -5,7 +5,7 @@ import type {
   OutgoingHttpHeaders,
   ServerResponse
 } from 'node:http';
-import { RETRY_AFTER_S, type RelayError } from './errors.js';
+import type { RelayError } from './errors.js';
 
 const PREFIX = randomBytes(5).toString('hex');
 let requests = 0;
@@ -16,6 +16,17 @@ export function requestId(): string {
   return `${PREFIX}-${requests.toString(36)}`;
 }
 
+/** What every answer tells browsers: to take it for nothing else than it says, and to keep it to themselves. */
+export const STRICT_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'"
+} as const;
+
+/** With TLS: never to come by plain HTTP again, for half a year. */
+export const HSTS = 'max-age=15768000';
+
 /**
  * Headers that let a page of any origin read the answer. Beacons carry cookies, so `*` would not
  * do; no answer that is sent with these depends on a cookie.
@@ -23,9 +34,10 @@ export function requestId(): string {
 export function corsHeaders(request: IncomingMessage): OutgoingHttpHeaders {
   const { origin } = request.headers;
   if (origin === undefined) {
-    return { 'access-control-allow-origin': '*' };
+    return { ...STRICT_HEADERS, 'access-control-allow-origin': '*' };
   }
   const headers: OutgoingHttpHeaders = {
+    ...STRICT_HEADERS,
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
     'access-control-expose-headers': 'Retry-After, X-Request-Id',
@@ -51,7 +63,6 @@ export function sendJson(
 ): void {
   headers['content-type'] = 'application/json; charset=utf-8';
   headers['content-length'] = Buffer.byteLength(body);
-  headers['x-content-type-options'] = 'nosniff';
   response.writeHead(status, headers).end(body);
 }
 
@@ -62,7 +73,7 @@ export function sendError(
   headers: OutgoingHttpHeaders
 ): void {
   if (error.status === 503) {
-    headers['retry-after'] = String(RETRY_AFTER_S);
+    headers['retry-after'] = String(error.retryAfterS);
   }
   if (error.status === 408) {
     // Nothing more is to be expected on this connection.

@@ -1,5 +1,4 @@
 /** The relay: door, event log, feeders and page put together, started and stopped as one. */
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -11,6 +10,7 @@ import {
 } from '../sinks/index.js';
 import { LiveStreams, type LiveOptions } from './api/live.js';
 import { readStaticFiles } from './api/staticFiles.js';
+import { createAdmission } from './auth/admission.js';
 import { createApp, type Readiness } from './app.js';
 import type { RelayConfig } from './config/options.js';
 import { openControlSocket, type ControlSocket } from './control/server.js';
@@ -23,7 +23,7 @@ import { furthestCursor, startFeeders, type Feeders } from './feeders.js';
 import { feedsSinks, startScaling, type Scaling } from './forward/scaling.js';
 import { makeDataFolder, writeFileWhole } from './files.js';
 import { watchLog, type WatchedLog } from './health.js';
-import { pathOf } from './http.js';
+import { HSTS, pathOf } from './http.js';
 import { drained, listen, prefixOf, urlHost } from './listener.js';
 import { createHubApi } from './hub/hubApi.js';
 import { createStudentCheck } from './hub/students.js';
@@ -31,6 +31,7 @@ import { openSegmentLog } from './log/segmentLog.js';
 import type { EventLog } from './log/types.js';
 import { receivedAt } from './metrics/gauges.js';
 import { createMetrics } from './metrics/metrics.js';
+import { createRelayServer, type TlsFiles } from './server.js';
 import { mintLinkToken } from './login/links.js';
 import { openSessions } from './login/sessions.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
@@ -96,6 +97,12 @@ export async function startRelay(
           apiUrl: config['hub-api-url'],
           token: config['hub-token']
         });
+  const secure = publicUrl?.startsWith('https:') ?? config['tls-cert'] !== null;
+  const admission = createAdmission({
+    trustedProxies: config['trusted-proxies'],
+    addressRate: config['address-rate'],
+    keyRate: config['key-rate']
+  });
 
   let state: 'starting' | 'open' | 'stopping' = 'starting';
   /** Whether the log is open for the door. */
@@ -162,7 +169,8 @@ export async function startRelay(
     onReport: report => {
       metrics.door(report);
       reports.door(report);
-    }
+    },
+    admission
   });
   const app = createApp({
     courses,
@@ -177,7 +185,8 @@ export async function startRelay(
     root: `${prefix}/`,
     prefix,
     publicUrl,
-    secure: publicUrl?.startsWith('https:') ?? false,
+    secure,
+    admission,
     readiness,
     ...(config.metrics === 'off'
       ? {}
@@ -193,23 +202,34 @@ export async function startRelay(
   });
   await app.ready();
 
-  const server = createServer((request, response) => {
-    if (state === 'stopping') {
-      response.setHeader('connection', 'close');
+  const server = await createRelayServer(
+    {
+      tls: tlsOf(config),
+      headerTimeoutMs: config['header-timeout-seconds'] * 1000,
+      bodyTimeoutMs: config['body-timeout-seconds'] * 1000,
+      onRenewal: error =>
+        error
+          ? logger.error({ problem: error.message }, 'certificate not renewed')
+          : logger.info('certificate renewed')
+    },
+    (request, response) => {
+      if (state === 'stopping') {
+        response.setHeader('connection', 'close');
+      }
+      if (secure) {
+        response.setHeader('strict-transport-security', HSTS);
+      }
+      const path = pathOf(request.url, prefix);
+      if (isDoor(path)) {
+        void door(request, response, path);
+      } else {
+        response.once('finish', () =>
+          metrics.answered(path, response.statusCode)
+        );
+        app.routing(request, response);
+      }
     }
-    const path = pathOf(request.url, prefix);
-    if (isDoor(path)) {
-      void door(request, response, path);
-    } else {
-      response.once('finish', () =>
-        metrics.answered(path, response.statusCode)
-      );
-      app.routing(request, response);
-    }
-  });
-  // Proxies keep connections for a minute; closing one first would lose a request now and then.
-  server.keepAliveTimeout = 75_000;
-  server.requestTimeout = (config['body-timeout-seconds'] + 30) * 1000;
+  );
 
   let closing: Promise<void> | undefined;
   function close(): Promise<void> {
@@ -294,7 +314,8 @@ export async function startRelay(
     }
     const { port, address } = server.address() as AddressInfo;
     const host = socket === null ? config.host : address;
-    const local = `http://${urlHost(host)}:${port}${prefix}`;
+    const scheme = config['tls-cert'] === null ? 'http' : 'https';
+    const local = `${scheme}://${urlHost(host)}:${port}${prefix}`;
     const url = publicUrl ?? local;
     control = await openControlSocket(operations, error =>
       logger.error({ problem: String(error) }, 'a command got no answer')
@@ -321,4 +342,9 @@ export async function startRelay(
     await close();
     throw error;
   }
+}
+
+function tlsOf(config: RelayConfig): TlsFiles | null {
+  const { 'tls-cert': cert, 'tls-key': key } = config;
+  return cert === null || key === null ? null : { cert, key };
 }

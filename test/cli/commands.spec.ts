@@ -94,6 +94,7 @@ describe('courses and keys', () => {
       properties: 'default',
       simulated: false,
       places: false,
+      origins: 'any',
       posthog: 'relay'
     });
   });
@@ -142,7 +143,8 @@ describe('courses and keys', () => {
         ...['--retention-days', '90', '--contact', 'ada@example.org'],
         ...['--notice-text', 'Ask us anything.', '--events', 'cell, start'],
         ...['--simulated', 'yes', '--posthog', 'off'],
-        ...['--students', 'verified', '--properties', 'hint, answer']
+        ...['--students', 'verified', '--properties', 'hint, answer'],
+        ...['--origins', 'https://Hub.example.org/, https://lite.example']
       )
     ).toEqual({
       course: 'demo',
@@ -163,6 +165,7 @@ describe('courses and keys', () => {
       properties: ['answer', 'hint'],
       simulated: true,
       places: false,
+      origins: ['https://hub.example.org', 'https://lite.example'],
       posthog: 'off'
     });
     expect(

@@ -1,6 +1,7 @@
 /** Kinds of option values: how each is read from text or TOML, and what is expected of it. */
 import { formatAddress, parseAddress } from '../forward/address.js';
 import { PARTITIONS } from '../forward/partition.js';
+import { isIP } from 'node:net';
 
 /** Reads a value as it stands in a flag, a variable (always text) or TOML. */
 export interface Kind<T> {
@@ -93,6 +94,22 @@ export function engineAddress(): Kind<string> {
   };
 }
 
+/** Addresses and ranges, with commas between them or as a TOML list. */
+export function addressList(): Kind<readonly string[]> {
+  return {
+    expected: 'IP addresses and ranges such as 10.0.0.1,192.168.0.0/16',
+    placeholder: 'LIST',
+    read: given => {
+      const list: unknown[] = Array.isArray(given)
+        ? given
+        : typeof given === 'string'
+          ? given.split(',').map(part => part.trim())
+          : [undefined];
+      return list.every(isAddressOrRange) ? list : undefined;
+    }
+  };
+}
+
 /** One consumer's part of the courses. */
 export function share(): Kind<string> {
   return {
@@ -108,6 +125,20 @@ export function share(): Kind<string> {
         : undefined;
     }
   };
+}
+
+function isAddressOrRange(given: unknown): given is string {
+  if (typeof given !== 'string') {
+    return false;
+  }
+  const [address = '', bits, ...more] = given.split('/');
+  const version = isIP(address);
+  return (
+    version > 0 &&
+    more.length === 0 &&
+    (bits === undefined ||
+      (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+  );
 }
 
 /** PostHog's project key. A personal key would let everyone read the project, so it is refused. */

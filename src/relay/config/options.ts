@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   address,
   addressOrPath,
+  addressList,
   choice,
   engineAddress,
   integer,
@@ -31,12 +32,16 @@ export interface RelayConfig {
   /** Null: `service-` and the service's name. */
   'hub-client-id': string | null;
   'hub-admins': 'nothing' | 'operator';
+  'tls-cert': string | null;
+  'tls-key': string | null;
+  'trusted-proxies': readonly string[];
   'posthog-host': string;
   'posthog-key': string | null;
   'duplicate-window-days': number;
   'segment-bytes': number;
   'body-limit-bytes': number;
   'decompressed-limit-bytes': number;
+  'header-timeout-seconds': number;
   'body-timeout-seconds': number;
   /** The shared log that this door forwards to. */
   forward: string | null;
@@ -46,6 +51,8 @@ export interface RelayConfig {
   consume: string | null;
   'consume-share': string;
   'engine-credentials': string | null;
+  'address-rate': number;
+  'key-rate': number;
   'log-level': 'debug' | 'info' | 'warn' | 'error' | 'silent';
   metrics: 'off' | 'local' | 'open';
   'metrics-courses': 'no' | 'yes';
@@ -143,6 +150,26 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     meaning:
       "What being an administrator of the Hub means here; operator: all courses and all of the page's rights."
   },
+  'tls-cert': {
+    kind: text('a file', 'FILE'),
+    default: () => null,
+    defaultText: 'none: plain HTTP',
+    meaning:
+      'Certificate in PEM, with those between it and the root; read again when it changes.'
+  },
+  'tls-key': {
+    kind: text('a file', 'FILE'),
+    default: () => null,
+    defaultText: 'none: plain HTTP',
+    meaning: "The certificate's key in PEM."
+  },
+  'trusted-proxies': {
+    kind: addressList(),
+    default: () => [],
+    defaultText: 'none',
+    meaning:
+      'Proxies that are believed what they say of the client in X-Forwarded-For.'
+  },
   'posthog-host': {
     kind: address('https://eu.i.posthog.com'),
     default: () => 'https://us.i.posthog.com',
@@ -175,6 +202,11 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     kind: integer(1024, 100 * MIB, 'BYTES'),
     default: () => 100 * MIB,
     meaning: 'Largest request body after decompression.'
+  },
+  'header-timeout-seconds': {
+    kind: integer(1, 120, 'SECONDS'),
+    default: () => 20,
+    meaning: "How long a request's headers may take to arrive."
   },
   'body-timeout-seconds': {
     kind: integer(1, 600, 'SECONDS'),
@@ -219,6 +251,17 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     defaultText: 'none: the shared log asks for nothing',
     meaning:
       'File with the credentials for the shared log: a NATS .creds file, or JSON with user and password, or with token.'
+  },
+  'address-rate': {
+    kind: integer(0, 1_000_000, 'RATE'),
+    default: () => 1000,
+    meaning:
+      'Requests a second of one address to bring events in, averaged over ten seconds; 0 for no limit.'
+  },
+  'key-rate': {
+    kind: integer(0, 1_000_000, 'RATE'),
+    default: () => 2000,
+    meaning: 'The same for one key.'
   },
   'log-level': {
     kind: choice(['debug', 'info', 'warn', 'error', 'silent'], 'LEVEL'),

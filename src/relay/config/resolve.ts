@@ -114,8 +114,18 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
     throw new ConfigError(problems);
   }
   const complete = config as unknown as RelayConfig;
-  const inFile = fromFile.get('data')?.origin === origin['data'];
-  complete.data = resolve(inFile ? dirname(path) : '.', complete.data);
+  if ((complete['tls-cert'] === null) !== (complete['tls-key'] === null)) {
+    throw new ConfigError([
+      `${origin['tls-cert'] === 'default' ? origin['tls-key'] : origin['tls-cert']}: expected tls-cert and tls-key together, got one of them.`
+    ]);
+  }
+  for (const name of ['data', 'tls-cert', 'tls-key'] as const) {
+    const inFile = fromFile.get(name)?.origin === origin[name];
+    const given = complete[name];
+    if (given !== null) {
+      complete[name] = resolve(inFile ? dirname(path) : '.', given);
+    }
+  }
   return { config: complete, origin: origin as ResolvedConfig['origin'] };
 }
 
@@ -129,7 +139,7 @@ export function describeConfig({ config, origin }: ResolvedConfig): string[] {
 
 function shown(name: OptionName, value: unknown): string {
   const option = OPTIONS[name];
-  return value === null
+  return value === null || (Array.isArray(value) && value.length === 0)
     ? `(${option.defaultText ?? 'none'})`
     : option.secret
       ? '(set, hidden)'

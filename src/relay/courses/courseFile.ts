@@ -46,6 +46,8 @@ export interface Course {
   students?: (typeof STUDENTS)[number];
   /** Own destination; without it the relay's. */
   posthog?: CoursePostHog;
+  /** Origins of the pages that may send, in lower case; all where there is no such list. */
+  origins?: string[];
   /** Counts the changes of the settings. */
   version: number;
   /** Its events are made up. They go to PostHog only where the course names one. */
@@ -282,6 +284,20 @@ export function problemOf(course: Course): string | null {
   if (course.places !== undefined && typeof course.places !== 'boolean') {
     return expected('places', 'true or false', course.places);
   }
+  if (
+    course.origins !== undefined &&
+    !(
+      Array.isArray(course.origins) &&
+      course.origins.length > 0 &&
+      course.origins.every(isOrigin)
+    )
+  ) {
+    return expected(
+      'origins',
+      'origins such as https://hub.example.org, without a path',
+      course.origins
+    );
+  }
   if (!isCount(course.version)) {
     return expected('version', 'a whole number from 1', course.version);
   }
@@ -306,4 +322,15 @@ function problemOfPostHog(posthog: unknown): string | null {
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+/** Whether the text is what browsers send as `Origin`; "null" is none, as any page can make itself that. */
+function isOrigin(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    value === value.toLowerCase() &&
+    /^[a-z][a-z0-9+.-]*:\/\/[^/\s?#@]+$/.test(value) &&
+    (!/^https?:/.test(value) ||
+      (URL.canParse(value) && new URL(value).origin === value))
+  );
 }

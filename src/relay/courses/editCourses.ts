@@ -35,6 +35,8 @@ export type CourseChanges = Partial<
 > & {
   /** `relay`: the relay's own project, as without this setting. */
   posthog?: CoursePostHog | 'relay' | undefined;
+  /** `any`: pages of every origin may send, as without this setting. */
+  origins?: string[] | 'any';
   /** Checked, so that what cannot be done is refused by name. */
   identity?: string;
   /** As `readEventList` takes it. */
@@ -190,6 +192,9 @@ function applied(course: Course, changes: CourseChanges): Course {
   } as Course;
   if (changes.posthog === 'relay') {
     delete next.posthog;
+  }
+  if (changes.origins === 'any') {
+    delete next.origins;
   }
   const problem = problemOf(next);
   if (problem) {

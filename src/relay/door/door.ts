@@ -4,6 +4,7 @@ import type {
   OutgoingHttpHeaders,
   ServerResponse
 } from 'node:http';
+import type { Admission } from '../auth/admission.js';
 import { RelayError } from '../errors.js';
 import {
   corsHeaders,
@@ -52,6 +53,8 @@ export interface DoorOptions extends IntakeParts {
   /** Memory that all bodies at work may take together, in bytes. Default: that of two of the largest. */
   memoryBytes?: number;
   state: () => 'open' | 'starting' | 'stopping';
+  /** Limits and lists of origins; none by default. */
+  admission?: Admission;
   onReport?: (report: DoorReport) => void;
   now?: () => number;
 }
@@ -84,6 +87,7 @@ export function createDoor(
     if (state !== 'open') {
       throw new RelayError(state);
     }
+    await options.admission?.enter(request);
     const received = await readBody(request, limits, memory);
     report.bytes = received.length;
     let held = received.length;
@@ -107,7 +111,8 @@ export function createDoor(
           bytes,
           receivedMs,
           sentAt: sentAtOf(query),
-          hubToken: hubTokenOf(request)
+          hubToken: hubTokenOf(request),
+          admit: holder => options.admission?.admit(request, holder)
         },
         options
       );

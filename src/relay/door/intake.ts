@@ -40,6 +40,10 @@ export interface Arrival {
   sentAt?: string | undefined;
   /** The Hub's token of the Jupyter server that sent it; never kept. */
   hubToken?: string | undefined;
+  /** Asked once the key is known. @throws RelayError if the sender is not to be let in. */
+  admit?: (
+    holder: Extract<KeyHolder, { kind: 'known' }>
+  ) => Promise<void> | undefined;
 }
 
 /** What became of a request's events: each is counted once, or named among the rejected. */
@@ -86,7 +90,9 @@ export async function takeIn(
   const { bytes, receivedMs } = arrival;
   refuseStrangers(bytes, parts.courses);
   const opened = open(bytes);
-  const { key, course } = authenticate(opened.envelope, parts.courses);
+  const holder = authenticate(opened.envelope, parts.courses);
+  await arrival.admit?.(holder);
+  const { key, course } = holder;
   // After the key: nobody without one makes the relay ask the Hub.
   const student = await parts.studentOf?.(arrival.hubToken, course);
   const clock = clockOf(opened.envelope.sentAt ?? arrival.sentAt, receivedMs);
