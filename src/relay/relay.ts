@@ -296,6 +296,7 @@ export async function startRelay(
         ...watched,
         read: from => log!.read(from),
         onDurable: listener => log!.onDurable(listener),
+        release: below => log!.release(below),
         status: () => log!.status()
       },
       deadLetters,

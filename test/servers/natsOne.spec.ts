@@ -1,4 +1,6 @@
 /** One door, one consumer and one nats-server: the whole way, and what happens when the server is away or loses its disk. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { WireEvent } from '../../src/events/index.js';
 import { makeEvents, postBatch } from '../support/client.js';
 import { makeNats, type Nats } from '../support/nats.js';
@@ -129,4 +131,29 @@ it('publishes again what the server lost in a power cut', async () => {
   events.push(...(await post(relay, 2)));
   await arrived(events);
   expect(relay.output()).toContain('everything from record 1 on is published');
+});
+
+it('keeps what one server alone has taken, unless told that it is safe there', async () => {
+  await nats.start();
+  const small = ['--segment-bytes', '65536'];
+  let relay = await startDoor(...small);
+  const events: WireEvent[] = [];
+  for (let n = 0; n < 5; n += 1) {
+    events.push(...(await post(relay, 150)));
+  }
+  await forwarded(relay);
+  const segments = async (): Promise<number> =>
+    (await readdir(join(door.data, 'log'))).filter(name =>
+      name.endsWith('.seg')
+    ).length;
+  expect(await segments()).toBeGreaterThan(2);
+  await relay.stop();
+
+  relay = await startDoor(...small, '--forward-safe', 'yes');
+  await waitFor(
+    'the door let go of what is safe',
+    async () => (await segments()) <= 1
+  );
+  await startReader();
+  await arrived(events);
 });

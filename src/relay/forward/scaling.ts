@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { SinkStatus } from '../../api/index.js';
 import type { RelayConfig } from '../config/options.js';
+import type { EventLog } from '../log/types.js';
 import { parseAddress } from './address.js';
 import { startConsumer, type ConsumerOptions } from './consumer.js';
 import { readCredentials } from './credentials.js';
@@ -10,6 +11,7 @@ import type { Engine, Share } from './engine.js';
 import {
   FORWARDER,
   startForwarder,
+  type Forwarder,
   type ForwarderOptions
 } from './forwarder.js';
 import { natsEngine } from './nats.js';
@@ -30,7 +32,9 @@ export type ScalingOptions = Pick<
       | 'consume-share'
       | 'engine-credentials'
     >;
-    log: ConsumerOptions['log'] & ForwarderOptions['log'];
+    log: ConsumerOptions['log'] &
+      ForwarderOptions['log'] &
+      Pick<EventLog, 'release'>;
     /** File of this door's id. */
     doorId: string;
     /** Folder of the cursors. */
@@ -48,6 +52,9 @@ export interface Scaling {
   /** Stops all. Idempotent. */
   stop(): Promise<void>;
 }
+
+/** How often a door that only forwards looks for what may leave its log, in ms. */
+const RELEASE_MS = 2_000;
 
 /** Whether a relay so configured feeds its destinations itself: a door that only forwards does not. */
 export function feedsSinks({
@@ -95,13 +102,46 @@ export async function startScaling(options: ScalingOptions): Promise<Scaling> {
           safe: config['forward-safe']
         });
   const stopTaking = async (): Promise<void> => consumer?.stop();
+  // Nobody else reads the log of a door that only forwards.
+  const releasing =
+    forwarder !== null && !feedsSinks(config)
+      ? keepReleasing(log, forwarder, options.onProblem)
+      : null;
   return {
     statuses: () =>
       [forwarder, consumer].flatMap(one => (one ? [one.status()] : [])),
     lowest: () => forwarder?.lowest() ?? Infinity,
     stopTaking,
     async stop() {
+      await releasing?.stop();
       await Promise.all([stopTaking(), forwarder?.stop()]);
+    }
+  };
+}
+
+/** Lets go, again and again, of what the log is not needed for any more. */
+function keepReleasing(
+  log: Pick<EventLog, 'release' | 'status'>,
+  forwarder: Pick<Forwarder, 'lowest'>,
+  onProblem: ForwarderOptions['onProblem']
+): { stop(): Promise<void> } {
+  let turn = Promise.resolve();
+  let released = 0;
+  const timer = setInterval(() => {
+    turn = turn.then(async () => {
+      const below = forwarder.lowest();
+      if (below > released) {
+        await log.release(below);
+        released = below;
+      }
+    });
+    turn = turn.catch((error: Error) => onProblem?.(error.message));
+  }, RELEASE_MS);
+  timer.unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await turn;
     }
   };
 }
