@@ -23,7 +23,7 @@ import {
   type Invocation
 } from './command.js';
 import { handOver, KEY_FILE_OPTION } from './keyOutput.js';
-import { findPlace } from './place.js';
+import { findPlace, makePlace } from './place.js';
 
 const SETTINGS = {
   title: { value: 'TEXT', meaning: 'Name for people' },
@@ -129,7 +129,7 @@ export const courseAddCommand: Command = {
       );
     }
     const settings = { ...changesOf(options), title };
-    const { paths } = await findPlace(invocation);
+    const { paths } = await makePlace(invocation);
     await handOver(invocation, async () => {
       const made = await addCourse(paths.courses, args['course']!, settings);
       return {

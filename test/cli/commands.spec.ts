@@ -3,6 +3,7 @@ import {
   copyFile,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   rm,
   stat,
@@ -265,6 +266,7 @@ describe('courses and keys', () => {
   });
 
   it('link prints a link to where the relay is, or would be', async () => {
+    await ok('course', 'add', 'demo', '--title', 'Demo');
     expect(await ok('link')).toMatch(
       /^http:\/\/127\.0\.0\.1:7345\/login\?token=[\w-]{32}$/
     );
@@ -277,6 +279,37 @@ describe('courses and keys', () => {
         /^http:\/\/127\.0\.0\.1:4444\/login\?token=/
       ) as string
     });
+  });
+});
+
+describe('a data folder', () => {
+  it.each([
+    ['link'],
+    ['course', 'set', 'demo', '--level', 'code'],
+    ['course', 'list'],
+    ['key', 'add', 'demo'],
+    ['key', 'revoke', 'k_x'],
+    ['key', 'list']
+  ])('is not made by %s %s, which could do nothing there', async (...argv) => {
+    const wrong = join(folder, 'wrong');
+    const outcome = await cli(...argv, '--data', wrong);
+    expect(outcome).toEqual({
+      code: 1,
+      out: '',
+      err: `ipynb-telemetry: expected a relay's data folder, and ${wrong} is none. Name the right one with --data, or begin one with \`course add\`.`
+    });
+    await expect(stat(wrong)).rejects.toThrow('ENOENT');
+    // Nor is a folder of something else taken for one.
+    await mkdir(wrong);
+    expect((await cli(...argv, '--data', wrong)).code).toBe(1);
+    expect(await readdir(wrong)).toEqual([]);
+  });
+
+  it('says of a course that is not there which ones are', async () => {
+    await ok('course', 'add', 'other', '--title', 'Other');
+    expect((await cli('course', 'set', 'demo', '--level', 'code')).err).toBe(
+      'ipynb-telemetry: there is no course "demo". There are: other.'
+    );
   });
 });
 
@@ -325,7 +358,7 @@ describe('what cannot be is said in a line, with what can', () => {
       'a course that is not there',
       ['course', 'set', 'demo', '--level', 'code'],
       1,
-      'there is no course "demo"'
+      "expected a relay's data folder"
     ],
     [
       'pseudonyms',
@@ -403,7 +436,7 @@ describe('what cannot be is said in a line, with what can', () => {
       2,
       '--port: expected a whole number'
     ],
-    ['a folder that is none', ['link', '--data', '/dev/null/x'], 1, 'ENOTDIR']
+    ['a folder that is none', ['link', '--data', '/dev/null/x'], 1, 'is none']
   ])('%s', async (_what, argv, code, said) => {
     const outcome = await cli(...argv);
     expect(outcome).toMatchObject({
@@ -479,7 +512,11 @@ describe('the documentation', () => {
       }
     }
     if (name !== 'course add') {
-      await cli('course', 'add', 'python-101', '--title', 'x');
+      const at = outside.indexOf('--data');
+      await cli(
+        ...['course', 'add', 'python-101', '--title', 'x'],
+        ...(at < 0 ? [] : outside.slice(at, at + 2))
+      );
     }
     const { code, err } = await cli(...outside);
     expect(code === 0 || /id of a key/.test(err)).toBe(true);
