@@ -1,5 +1,6 @@
 /** `course add`, `course set`, `course list`: courses and their settings. */
 import {
+  COURSE_ID,
   parseCourseFile,
   publicSettings,
   type Course
@@ -13,6 +14,8 @@ import { DEFAULT_EVENTS, SELECTABLE_EVENTS } from '../events/index.js';
 import { ENV_PREFIX } from '../relay/config/options.js';
 import { address, projectKey } from '../relay/config/kinds.js';
 import { readIfThere } from '../relay/files.js';
+import { localPrincipal, openAudit } from '../relay/privacy/audit.js';
+import { ensureCourseKey } from '../relay/privacy/secrets.js';
 import {
   columns,
   JSON_OPTION,
@@ -48,7 +51,8 @@ const SETTINGS = {
   },
   identity: {
     value: 'MODE',
-    meaning: 'names (the default); pseudonyms are refused by this version'
+    meaning:
+      'names (the default), or pseudonyms: no name is kept, and only this relay can tell whose a pseudonym is'
   },
   students: {
     value: 'MODE',
@@ -131,7 +135,11 @@ export const courseAddCommand: Command = {
     const settings = { ...changesOf(options), title };
     const { paths } = await makePlace(invocation);
     await handOver(invocation, async () => {
-      const made = await addCourse(paths.courses, args['course']!, settings);
+      const made = await addCourse(
+        paths.courses,
+        args['course']!,
+        await withPseudonymKey(paths.pseudonyms, args['course']!, settings)
+      );
       return {
         ...made,
         said: `Course ${made.course.id} is added.`,
@@ -163,7 +171,20 @@ export const courseSetCommand: Command = {
       );
     }
     const { paths } = await findPlace(invocation);
-    const course = await setCourse(paths.courses, args['course']!, changes);
+    const course = await setCourse(
+      paths.courses,
+      args['course']!,
+      await withPseudonymKey(paths.pseudonyms, args['course']!, changes)
+    );
+    await openAudit(paths.audit).write({
+      who: localPrincipal(invocation.env),
+      action: 'settings_changed',
+      course: course.id,
+      details: {
+        version: course.version,
+        settings: Object.keys(changes).sort().join(',')
+      }
+    });
     print(
       options['json'] === true
         ? JSON.stringify(shown(course))
@@ -199,6 +220,17 @@ export const courseListCommand: Command = {
     }
   }
 };
+
+/** The changes with the id of a key, where they ask for pseudonyms. */
+async function withPseudonymKey<T extends CourseChanges>(
+  file: string,
+  course: string,
+  changes: T
+): Promise<T> {
+  return changes.identity === 'pseudonyms' && COURSE_ID.test(course)
+    ? { ...changes, pseudonym: { keyId: await ensureCourseKey(file, course) } }
+    : changes;
+}
 
 /** A course as programs see it: everything but secrets. */
 function shown(course: Course): Record<string, unknown> {

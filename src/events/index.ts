@@ -13,7 +13,8 @@ export {
   EVENT_NAMES,
   EVENT_PROPERTIES,
   SCHEMA_VERSION,
-  TEST_STATUSES
+  TEST_STATUSES,
+  UUID_PATTERN
 } from './schema.js';
 export * from './telemetryToken.js';
 export type * from './types.js';

@@ -160,6 +160,11 @@ export const ERRORS = {
     message:
       'expected at most {limit} {whose} in {seconds} s, got more. Send the request again when the time in Retry-After is over.'
   },
+  pseudonyms_unavailable: {
+    status: 503,
+    message:
+      'the events cannot be put under pseudonyms now, so they are not accepted. Send the request again in a moment.'
+  },
   log_unavailable: {
     status: 503,
     message:

@@ -17,6 +17,11 @@ export interface DataPaths {
   /** The id of this door in a shared log. */
   doorId: string;
   sessions: string;
+  /** Keys of pseudonyms. */
+  pseudonyms: string;
+  /** Who is forgotten, and the jobs that make it so. */
+  forget: string;
+  audit: string;
   /** Where the relay listens, for the other commands. */
   address: string;
 }
@@ -32,6 +37,9 @@ export function dataPaths(folder: string): DataPaths {
     links: join(folder, 'links.json'),
     doorId: join(folder, 'door-id'),
     sessions: join(folder, 'sessions.json'),
+    pseudonyms: join(folder, 'pseudonyms.json'),
+    forget: join(folder, 'forget.json'),
+    audit: join(folder, 'audit.jsonl'),
     address: join(folder, 'relay.json')
   };
 }

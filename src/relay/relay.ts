@@ -34,6 +34,7 @@ import { createMetrics } from './metrics/metrics.js';
 import { createRelayServer, type TlsFiles } from './server.js';
 import { mintLinkToken } from './login/links.js';
 import { openSessions } from './login/sessions.js';
+import { openRuleBook } from './privacy/ruleBook.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
 import { createLogger, createReporter } from './reporter.js';
 import { VERSION } from './version.js';
@@ -140,6 +141,9 @@ export async function startRelay(
     readiness: () => Promise.resolve(readiness())
   };
 
+  const rules = openRuleBook(paths, error =>
+    logger.error({ problem: error.message }, 'a course takes no events')
+  );
   const reports = createReporter(logger);
   const metrics = createMetrics({
     byCourse: config['metrics-courses'] === 'yes',
@@ -161,6 +165,7 @@ export async function startRelay(
     courses,
     duplicates,
     studentOf: createStudentCheck(hub),
+    rulesOf: course => rules.rulesOf(course),
     bodyLimitBytes: config['body-limit-bytes'],
     decompressedLimitBytes: config['decompressed-limit-bytes'],
     bodyTimeoutMs: config['body-timeout-seconds'] * 1000,

@@ -361,10 +361,10 @@ describe('what cannot be is said in a line, with what can', () => {
       "expected a relay's data folder"
     ],
     [
-      'pseudonyms',
-      ['course', 'add', 'demo', '--title', 'x', '--identity', 'pseudonyms'],
+      'an identity that is none',
+      ['course', 'add', 'demo', '--title', 'x', '--identity', 'nicknames'],
       1,
-      'does not pretend to'
+      'identity: expected names, pseudonyms'
     ],
     [
       'an event that is none',

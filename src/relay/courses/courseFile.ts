@@ -29,7 +29,9 @@ export interface Course {
   title: string;
   level: PrivacyLevel;
   consent: CourseSettings['consent'];
-  identity: 'names';
+  identity: CourseSettings['identity'];
+  /** The key of its pseudonyms, which is kept apart. */
+  pseudonym?: { keyId: string };
   /** What it collects; the default in files of earlier versions, which do not say. */
   events?: EventName[];
   /** Which properties of events are kept; `default` in files of earlier versions, which do not say. */
@@ -91,6 +93,7 @@ export class CourseFileError extends Error {
 export const COURSE_ID = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 export const LEVELS = ['outcomes', 'code', 'full'] as const;
 export const STUDENTS = ['claimed', 'verified'] as const;
+export const IDENTITIES = ['names', 'pseudonyms'] as const;
 export const CONSENTS = ['notice', 'opt-in'] as const;
 /** Longest text of a notice, in characters. */
 export const MAX_NOTICE_CHARS = 2000;
@@ -235,12 +238,14 @@ export function problemOf(course: Course): string | null {
   if (!CONSENTS.includes(course.consent)) {
     return expected('consent', CONSENTS.join(', '), course.consent);
   }
-  if (course.identity !== 'names') {
-    return expected(
-      'identity',
-      'names (this version cannot replace names by pseudonyms yet, and does not pretend to)',
-      course.identity
-    );
+  if (!IDENTITIES.includes(course.identity)) {
+    return expected('identity', IDENTITIES.join(', '), course.identity);
+  }
+  if (
+    course.identity === 'pseudonyms' &&
+    typeof course.pseudonym?.keyId !== 'string'
+  ) {
+    return expected('pseudonym', 'the id of a key', course.pseudonym);
   }
   if (course.students !== undefined && !STUDENTS.includes(course.students)) {
     return expected('students', STUDENTS.join(', '), course.students);

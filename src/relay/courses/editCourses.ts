@@ -30,14 +30,20 @@ export class CourseError extends Error {
 export type CourseChanges = Partial<
   Pick<
     Course,
-    'title' | 'level' | 'consent' | 'students' | 'simulated' | 'places'
+    | 'title'
+    | 'level'
+    | 'consent'
+    | 'students'
+    | 'simulated'
+    | 'places'
+    | 'pseudonym'
   >
 > & {
   /** `relay`: the relay's own project, as without this setting. */
   posthog?: CoursePostHog | 'relay' | undefined;
   /** `any`: pages of every origin may send, as without this setting. */
   origins?: string[] | 'any';
-  /** Checked, so that what cannot be done is refused by name. */
+  /** `pseudonyms` needs `pseudonym`, too. */
   identity?: string;
   /** As `readEventList` takes it. */
   events?: string;

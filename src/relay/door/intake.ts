@@ -1,6 +1,6 @@
 /** Takes the events of one request in: judged, freed of what must not be kept, and durable before it returns. */
 import { SELECTABLE_EVENTS } from '../../events/index.js';
-import { eventsOf } from '../courses/courseFile.js';
+import { eventsOf, type Course } from '../courses/courseFile.js';
 import type { CourseStore, KeyHolder } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
 import {
@@ -12,7 +12,7 @@ import {
 import type { StudentCheck } from '../hub/students.js';
 import type { DeadLetters } from '../pipeline/deadLetters.js';
 import { hidesMembers } from '../privacy/hidden.js';
-import { rulesOf, type PrivacyRules } from '../privacy/rules.js';
+import { compileRules, type PrivacyRules } from '../privacy/rules.js';
 import { isObject, openEnvelope, type Envelope } from '../wire/shapes.js';
 import { clockOf } from './clock.js';
 import { hasTooManyParts, MAX_PARTS } from './depth.js';
@@ -27,6 +27,8 @@ export interface IntakeParts {
   deadLetters: Pick<DeadLetters, 'put'>;
   courses: Pick<CourseStore, 'holderOf'>;
   duplicates: Pick<DuplicateWindow, 'add' | 'remove'>;
+  /** What courses keep of events; by their level and properties alone where it is left out. */
+  rulesOf?: (course: Course) => PrivacyRules;
   /** Asks the Hub whose a batch is; without it the events' own claim counts. */
   studentOf?: StudentCheck;
 }
@@ -98,7 +100,7 @@ export async function takeIn(
   const clock = clockOf(opened.envelope.sentAt ?? arrival.sentAt, receivedMs);
   const at = new Date(receivedMs).toISOString();
   const events = eventsOf(course);
-  const privacy = rulesOf(course);
+  const privacy = (parts.rulesOf ?? compileRules)(course);
 
   const remembered: string[] = [];
   let judgement: Judgement;

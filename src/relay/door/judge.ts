@@ -112,9 +112,7 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
     const event = normalizeEvent(raw);
     // Before anything is found wrong with it: the dead letters are a disk, too.
     if (isLeftOut(event, rules.events)) {
-      const counts = (result.notCollected ??= new Map<string, number>());
-      counts.set(event.event, (counts.get(event.event) ?? 0) + 1);
-      result.rewrite = true;
+      leaveOut(event.event, result);
       continue;
     }
     const problem = problemOf(event);
@@ -153,6 +151,27 @@ function isLeftOut(
   );
 }
 
+function leaveOut(name: string, result: Judgement): void {
+  const counts = (result.notCollected ??= new Map<string, number>());
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+  result.rewrite = true;
+}
+
+/** Whether the student had everything up to this event deleted; one without a time is new. */
+function isForgotten(event: WireEvent, { privacy, clock }: Rules): boolean {
+  const { distinct_id, properties, timestamp } = event;
+  const own = ownTime(timestamp, (event as { offset?: unknown }).offset, clock);
+  const time = own
+    ? Date.parse(own)
+    : timestamp === undefined
+      ? Infinity
+      : Date.parse(timestamp) - clock.skew;
+  const { student } = properties;
+  return [distinct_id, student].some(
+    name => typeof name === 'string' && privacy.isForgotten!(name, time)
+  );
+}
+
 function keep(
   raw: unknown,
   event: WireEvent,
@@ -161,11 +180,17 @@ function keep(
   onDropped: (name: string) => void
 ): void {
   const { privacy, clock } = rules;
+  if (privacy.isForgotten && isForgotten(event, rules)) {
+    leaveOut(event.event, result);
+    return;
+  }
   const { event: kept, changed } = filterEvent(event, privacy, onDropped);
   if (changed) {
     result.rewrite = true;
   }
-  const uuid = kept.uuid ?? mint(event, rules.course);
+  // Of a pseudonym: an id made of the name would let who knows the class find it out.
+  const uuid =
+    kept.uuid ?? mint(privacy.pseudonyms ? kept : event, rules.course);
   if (!rules.remember(uuid)) {
     result.duplicates += 1;
     result.rewrite = true;

@@ -3,11 +3,18 @@ import {
   errorType,
   MAX_CODE_CHARS,
   MAX_ERR_CHARS,
+  UUID_PATTERN,
   type PrivacyLevel,
   type Properties
 } from '../../events/index.js';
 import type { DeadLetter } from '../pipeline/deadLetters.js';
 import { isAllowed, tellableName } from '../privacy/filter.js';
+import {
+  isPersonal,
+  scrubberFor,
+  STUDENT_KEY,
+  type Pseudonymizer
+} from '../privacy/pseudonyms.js';
 import { compileRules, type PrivacyRules } from '../privacy/rules.js';
 import { isObject } from '../wire/shapes.js';
 import type { SetAside } from './judge.js';
@@ -24,11 +31,13 @@ const MAX_PARTS = 100;
 
 /** The dead letter of an event that broke the contract. The reason names no value of the event: the event shows it. */
 export function letterOf(
-  { uuid, code, field, expected, raw }: SetAside,
+  { uuid: given, code, field, expected, raw }: SetAside,
   course: string,
   rules: PrivacyRules,
   at: string
 ): DeadLetter {
+  // What is no uuid may as well be a name.
+  const uuid = rules.pseudonyms && !UUID.test(given ?? '') ? null : given;
   return {
     at,
     course,
@@ -39,6 +48,8 @@ export function letterOf(
     event: withoutKeys(reduce(raw, rules))
   };
 }
+
+const UUID = new RegExp(UUID_PATTERN);
 
 /**
  * The event as the rules allow it, though nothing about its shape is certain: what may be code, an
@@ -66,7 +77,52 @@ export function reduce(raw: unknown, rules: PrivacyRules): unknown {
         : kindOf(properties)
     ]);
   }
-  return Object.fromEntries(result);
+  const reduced = Object.fromEntries(result);
+  return rules.pseudonyms
+    ? withoutNames(reduced, raw, rules.pseudonyms)
+    : reduced;
+}
+
+/** A reduced event under a pseudonym; where it says no name, no text of it is kept either. */
+function withoutNames(
+  reduced: Properties,
+  raw: Properties,
+  pseudonyms: Pseudonymizer
+): Properties {
+  const scrubber = scrubberFor(raw, pseudonyms);
+  const asPseudonym = (value: unknown): unknown =>
+    typeof value === 'string' ? pseudonyms.of(value) : kindOf(value);
+  const { properties } = reduced;
+  const result: Properties = scrubber.knows
+    ? (scrubber.clean(reduced) as Properties)
+    : textless(reduced);
+  if ('distinct_id' in reduced) {
+    result['distinct_id'] = asPseudonym(raw['distinct_id']);
+  }
+  if (isObject(properties)) {
+    const clean = result['properties'] as Properties;
+    Object.keys(clean).forEach(name => {
+      if (isPersonal(name)) {
+        delete clean[name];
+      }
+    });
+    if ('student' in properties) {
+      clean['student'] = asPseudonym(
+        (raw['properties'] as Properties)['student']
+      );
+    }
+    clean[STUDENT_KEY] = pseudonyms.keyId;
+  }
+  return result;
+}
+
+function textless(value: Properties): Properties {
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [
+      tellableName(name),
+      isObject(part) ? textless(part) : part === null ? null : kindOf(part)
+    ])
+  );
 }
 
 function reduceProperties(

@@ -1,10 +1,11 @@
-/** Takes out of an event what its course does not let into the log: level first, then the properties that are not allowed. */
+/** Takes out of an event what its course does not let into the log: level first, then the properties that are not allowed, then the name. */
 import {
   applyLevel,
   type Properties,
   type WireEvent
 } from '../../events/index.js';
 import { PROPERTY_NAME } from '../courses/propertyList.js';
+import { pseudonymize } from './pseudonyms.js';
 import type { PrivacyRules } from './rules.js';
 
 /** Longest text of a client's bookkeeping (`$lib`, `$lib_version`). */
@@ -31,9 +32,16 @@ export function filterEvent(
   const properties = allowed
     ? onlyAllowed(levelled, allowed, onDropped)
     : levelled;
-  return properties === event.properties
-    ? { event, changed: false }
-    : { event: { ...event, properties }, changed: true };
+  const kept =
+    properties === event.properties ? event : { ...event, properties };
+  if (rules.pseudonyms) {
+    return {
+      // The whole event: a name that goes with a property may stand in another one.
+      event: pseudonymize(kept, rules.pseudonyms, event),
+      changed: true
+    };
+  }
+  return { event: kept, changed: kept !== event };
 }
 
 /** Whether a property may be kept, by name and, of clients' bookkeeping, by form. */

@@ -5,7 +5,8 @@ import {
   EVENT_NAMES,
   type PrivacyLevel
 } from '../../events/index.js';
-import type { Course, PropertiesSetting } from '../courses/courseFile.js';
+import type { PropertiesSetting } from '../courses/courseFile.js';
+import type { Pseudonymizer } from './pseudonyms.js';
 
 /** A course's rules, ready for use on every event. */
 export interface PrivacyRules {
@@ -14,15 +15,19 @@ export interface PrivacyRules {
   open: boolean;
   /** Names allowed in an event; undefined where all are. */
   allowedIn(event: string): ReadonlySet<string> | undefined;
+  /** Where the course keeps no names. */
+  pseudonyms?: Pseudonymizer | undefined;
+  /** Whether an event of that student and time (ms since 1970) was deleted, and only comes again out of an old queue. */
+  isForgotten?: ((student: string, timeMs: number) => boolean) | undefined;
 }
 
 /** What PostHog's clients note of themselves, and of how PostHog is to take the event: nothing of a person. */
-const BOOKKEEPING = [
+export const BOOKKEEPING: ReadonlySet<string> = new Set([
   '$lib',
   '$lib_version',
   '$process_person_profile',
   '$geoip_disable'
-];
+]);
 
 /** Events whose properties the contract declares; those of `command` it leaves to the tracer. */
 const DECLARING = EVENT_NAMES.filter(name => name !== 'command');
@@ -42,15 +47,22 @@ const COMMON = Object.keys(CommonProperties);
  */
 export function compileRules({
   level,
-  properties = 'default'
+  properties = 'default',
+  pseudonyms
 }: {
   level: PrivacyLevel;
   properties?: PropertiesSetting | undefined;
+  pseudonyms?: Pseudonymizer | undefined;
 }): PrivacyRules {
   const everything =
     properties === 'all' || (properties === 'default' && level === 'full');
   if (everything) {
-    return { level, open: level === 'full', allowedIn: () => undefined };
+    return {
+      level,
+      open: level === 'full' && pseudonyms === undefined,
+      allowedIn: () => undefined,
+      pseudonyms
+    };
   }
   const listed = properties === 'default' ? [] : properties;
   const always = [...COMMON, ...BOOKKEEPING, ...listed];
@@ -64,18 +76,7 @@ export function compileRules({
   return {
     level,
     open: false,
-    allowedIn: event => contract.get(event) ?? custom
+    allowedIn: event => contract.get(event) ?? custom,
+    pseudonyms
   };
-}
-
-const compiled = new WeakMap<Course, PrivacyRules>();
-
-/** The rules of a course, compiled at most once for each version of its settings. */
-export function rulesOf(course: Course): PrivacyRules {
-  let rules = compiled.get(course);
-  if (!rules) {
-    rules = compileRules(course);
-    compiled.set(course, rules);
-  }
-  return rules;
 }

@@ -129,7 +129,7 @@ it.each([
   ['no JSON', 'x', 'expected JSON'],
   ['something else', '[]', 'expected {"courses"'],
   [
-    'pseudonyms, which this version cannot make',
+    'pseudonyms without a key for them',
     JSON.stringify({
       courses: [
         {
@@ -142,7 +142,7 @@ it.each([
       ],
       keys: []
     }),
-    'does not pretend to'
+    'pseudonym: expected the id of a key'
   ],
   ...(
     [
@@ -263,9 +263,9 @@ it.each<[string, () => Promise<unknown>, string]>([
     'id: expected lower-case'
   ],
   [
-    'pseudonyms',
+    'pseudonyms without a key for them',
     () => setCourse(file, 'demo', { identity: 'pseudonyms' }),
-    'does not pretend to'
+    'pseudonym: expected the id of a key'
   ],
   [
     'a level that is none',

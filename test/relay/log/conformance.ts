@@ -261,9 +261,7 @@ export function describeEventLog(
           const first = seqs[0]!;
           // The part that holds number 30 may hold later ones as well.
           expect(first).toBe(
-            Math.max(
-              ...parts.map(part => part.first).filter(seq => seq <= 31)
-            )
+            Math.max(...parts.map(part => part.first).filter(seq => seq <= 31))
           );
           expect(seqs).toEqual(
             Array.from({ length: 61 - first }, (_, index) => first + index)

@@ -1,0 +1,163 @@
+/** Puts pseudonyms in the place of names, everywhere in an event, and takes out what else would tell who a student is. */
+import type { Properties, WireEvent } from '../../events/index.js';
+import { isObject } from '../wire/shapes.js';
+import { BOOKKEEPING } from './rules.js';
+
+/** Makes pseudonyms with a course's key. */
+export interface Pseudonymizer {
+  /** Which key it uses; told in each event as `student_key`. */
+  keyId: string;
+  /** The pseudonym of a name: always the same under one key, and nobody's guess without it. */
+  of(name: string): string;
+}
+
+/** Property that tells the key of an event's pseudonym. */
+export const STUDENT_KEY = 'student_key';
+
+/**
+ * Properties in which clients say who a person is, beside `student`. So may all that PostHog's
+ * clients add by themselves, whose names begin with `$`: addresses of pages, person properties, …
+ */
+const PERSONAL = new Set([
+  'distinct_id',
+  'alias',
+  'email',
+  'name',
+  'user',
+  'username',
+  'user_name',
+  'user_id',
+  'first_name',
+  'last_name',
+  'full_name',
+  'display_name',
+  'ip'
+]);
+
+/** Of those, the ones that hold a name and nothing else. */
+const IDENTIFYING = new Set([
+  '$distinct_id',
+  '$anon_distinct_id',
+  '$user_id',
+  '$email',
+  '$name'
+]);
+
+/** Names shorter than this are replaced only where they stand alone: in a text they would be found by chance. */
+const MIN_INNER_CHARS = 3;
+
+/** Replaces the names that an event gives for its student. */
+export interface Scrubber {
+  /** The value with each name in it replaced, in members' names as well. */
+  clean(value: unknown): unknown;
+  /** Whether it knows any name. */
+  knows: boolean;
+}
+
+/** The event under a pseudonym. `given` is the event as it came, with all the names in it. */
+export function pseudonymize(
+  event: WireEvent,
+  pseudonyms: Pseudonymizer,
+  given: unknown = event
+): WireEvent {
+  const { distinct_id, properties } = event;
+  const scrubber = scrubberFor(given, pseudonyms);
+  const kept = Object.entries(properties).filter(
+    ([name]) => !isPersonal(name) && name !== 'student'
+  );
+  const { student } = properties;
+  return {
+    ...event,
+    event: scrubber.clean(event.event) as string,
+    distinct_id: pseudonyms.of(distinct_id),
+    properties: {
+      ...(scrubber.clean(Object.fromEntries(kept)) as Properties),
+      student: pseudonyms.of(
+        typeof student === 'string' ? student : distinct_id
+      ),
+      [STUDENT_KEY]: pseudonyms.keyId
+    }
+  };
+}
+
+/** Whether a property says who a person is, and is therefore left out under pseudonyms. */
+export function isPersonal(name: string): boolean {
+  return PERSONAL.has(name) || (name[0] === '$' && !BOOKKEEPING.has(name));
+}
+
+/** A scrubber for the names that stand in an event, whose shape may be wrong. */
+export function scrubberFor(raw: unknown, pseudonyms: Pseudonymizer): Scrubber {
+  const names = namesIn(raw);
+  const rules = names.map(name => ({
+    name,
+    // JOHN-DOE is also john.doe and John Doe.
+    inner:
+      name.length < MIN_INNER_CHARS
+        ? undefined
+        : new RegExp(
+            name
+              .split(/[\s._-]+/u)
+              .filter(Boolean)
+              .map(escaped)
+              .join('[\\s._-]*') || escaped(name),
+            'giu'
+          )
+  }));
+  const text = (value: string): string => {
+    let result = value;
+    for (const { name, inner } of rules) {
+      if (result === name) {
+        return pseudonyms.of(name);
+      }
+      if (inner) {
+        result = result.replace(inner, () => pseudonyms.of(name));
+      }
+    }
+    return result;
+  };
+  const clean = (value: unknown): unknown => {
+    if (typeof value === 'string') {
+      return text(value);
+    }
+    if (Array.isArray(value)) {
+      return value.map(clean);
+    }
+    return isObject(value)
+      ? Object.fromEntries(
+          Object.entries(value).map(([key, part]) => [text(key), clean(part)])
+        )
+      : value;
+  };
+  return { clean, knows: rules.length > 0 };
+}
+
+/** What an event says its student is called; the longest first, so that no part of one is left. */
+function namesIn(raw: unknown): string[] {
+  if (!isObject(raw)) {
+    return [];
+  }
+  const properties = isObject(raw['properties']) ? raw['properties'] : {};
+  const set = isObject(properties['$set']) ? properties['$set'] : {};
+  const candidates = [
+    raw['distinct_id'],
+    raw['$distinct_id'],
+    properties['student'],
+    ...Object.entries(properties)
+      .filter(([name]) => PERSONAL.has(name) || IDENTIFYING.has(name))
+      .map(([, value]) => value),
+    ...['name', 'email', 'username'].map(name => set[name])
+  ];
+  const names = candidates
+    .filter(name => typeof name === 'string')
+    // A list of one name, written as text, begins with a bracket.
+    .flatMap(name => [
+      name,
+      name.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')
+    ])
+    .filter(name => name.trim() !== '');
+  return [...new Set(names)].sort((a, b) => b.length - a.length);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}
