@@ -265,7 +265,14 @@ export async function startRelay(
       startAt: await furthestCursor(paths.cursors)
     });
     watched = watchLog(log);
-    deadLetters = await openDeadLetters(paths.deadLetters);
+    deadLetters = await openDeadLetters(paths.deadLetters, {
+      maxBytes: config['dead-letter-bytes'],
+      onEvicted: count =>
+        logger.error(
+          { count },
+          'no room for the oldest dead letters (dead-letter-bytes)'
+        )
+    });
     const windowMs = config['duplicate-window-days'] * 86_400_000;
     const remembered = await rebuildWindow(
       log,

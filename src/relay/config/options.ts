@@ -38,6 +38,7 @@ export interface RelayConfig {
   'posthog-host': string;
   'posthog-key': string | null;
   'duplicate-window-days': number;
+  'dead-letter-bytes': number;
   'segment-bytes': number;
   'body-limit-bytes': number;
   'decompressed-limit-bytes': number;
@@ -187,6 +188,12 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     default: () => 7,
     meaning:
       'How long the door remembers ids, so that an event that is sent again counts once.'
+  },
+  'dead-letter-bytes': {
+    kind: integer(64 * 1024, 64 * 1024 * MIB, 'BYTES'),
+    default: () => 256 * MIB,
+    meaning:
+      'Largest size of the file of events that were set aside; beyond it the oldest go, and are counted.'
   },
   'segment-bytes': {
     kind: integer(64 * 1024, 1024 * MIB, 'BYTES'),
