@@ -18,10 +18,20 @@ export const ERRORS = {
     message:
       'expected a gzip stream, got bytes that cannot be decompressed. Send the body again from the start, or without compression.'
   },
+  bad_lz64: {
+    status: 400,
+    message:
+      "expected what lz-string's compressToBase64 writes, got something else. Send the body again from the start, or without compression."
+  },
+  bad_encoding: {
+    status: 400,
+    message:
+      'expected a body compressed as {encoding}, got bytes that cannot be decompressed. Send the body again from the start, or without compression.'
+  },
   unsupported_compression: {
     status: 400,
     message:
-      'expected plain JSON, gzip or base64, got {given}. Send the body in one of these.'
+      'expected plain JSON, gzip, lz64 or base64, got {given}. Send the body in one of these.'
   },
   not_utf8: {
     status: 400,
@@ -132,6 +142,10 @@ export const ERRORS = {
     message:
       'expected at most {limit} objects and lists in a request, got more. Send the events in several requests.'
   },
+  unsupported_media_type: {
+    status: 415,
+    message: 'expected {expected}, got another one.'
+  },
   internal_error: {
     status: 500,
     message:
@@ -232,6 +246,7 @@ const STATUS_TEXT: Record<number, string> = {
   405: 'Method Not Allowed',
   408: 'Request Timeout',
   413: 'Content Too Large',
+  415: 'Unsupported Media Type',
   500: 'Internal Server Error',
   503: 'Service Unavailable'
 };

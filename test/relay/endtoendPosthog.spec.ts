@@ -175,14 +175,14 @@ it('halves what is too big for PostHog, and sets aside only what is too big by i
   await arrived(100);
   posthog.behave({ mode: 'ok' });
   const [big] = await post(
-    makeEvents(1, 'JOHN-DOE', 101, { output: 'x'.repeat(900_000) })
+    makeEvents(1, 'JOHN-DOE', 101, { output: 'x'.repeat(799_600) })
   );
   await post(makeEvents(3, 'JOHN-DOE', 102));
   await arrived(103);
   expect(await deadLettersOf(folder.data)).toEqual([
     expect.objectContaining({
       uuid: big?.uuid,
-      reason: expect.stringMatching(/900\d{3} bytes/)
+      reason: expect.stringMatching(/800\d{3} bytes/)
     })
   ]);
 });

@@ -10,6 +10,10 @@ export const MAX_AHEAD_MS = 23 * 3_600_000;
 /** A receipt, and what it says of the client's clock. */
 export interface Clock {
   receivedMs: number;
+  /** The client's clock when it sent, in milliseconds since 1970, right or wrong; undefined where it did not tell. */
+  sentMs: number | undefined;
+  /** When it sent by the relay's clock: ages of events count from here. The receipt, where nothing credible is known. */
+  sentAtMs: number;
   /** Milliseconds by which the client's clock runs ahead; 0 where that is not known. */
   skew: number;
   /** Latest timestamp that is believed, as the client writes it. */
@@ -18,13 +22,14 @@ export interface Clock {
 
 /** The clock of a client that sent at `sentAt` (ISO 8601), by its own account. */
 export function clockOf(sentAt: string | undefined, receivedMs: number): Clock {
-  const ahead = sentAt === undefined ? NaN : parseTime(sentAt) - receivedMs;
-  const skew =
-    Math.abs(ahead) >= MIN_SKEW_MS && Math.abs(ahead) <= MAX_SKEW_MS
-      ? ahead
-      : 0;
+  const sent = sentAt === undefined ? NaN : parseTime(sentAt);
+  const ahead = sent - receivedMs;
+  const credible = Math.abs(ahead) <= MAX_SKEW_MS;
+  const skew = credible && Math.abs(ahead) >= MIN_SKEW_MS ? ahead : 0;
   return {
     receivedMs,
+    sentMs: Number.isNaN(sent) ? undefined : sent,
+    sentAtMs: credible ? sent - skew : receivedMs,
     skew,
     latest: new Date(receivedMs + MAX_AHEAD_MS + skew).toISOString()
   };
@@ -40,9 +45,9 @@ export function ownTime(
   offset: unknown,
   clock: Clock
 ): string | undefined {
-  const { receivedMs, skew, latest } = clock;
+  const { receivedMs, sentAtMs, skew, latest } = clock;
   if (typeof offset === 'number' && offset >= 0) {
-    return iso(receivedMs - offset, receivedMs);
+    return iso(sentAtMs - offset, receivedMs);
   }
   if (timestamp === undefined) {
     return undefined;

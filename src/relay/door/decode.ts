@@ -1,8 +1,8 @@
-/** Unwraps what clients wrap around their JSON: gzip, base64, and a form's `data` field, in any of the usual orders. */
+/** Unwraps what clients of the v0 routes wrap around their JSON: gzip, lz-string, base64, and a form's `data` field, in any of the usual orders. */
 import { isUtf8 } from 'node:buffer';
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync } from 'node:zlib';
 import { RelayError } from '../errors.js';
+import { unzip } from './encodings.js';
+import { decompressLz64, Lz64TooLongError } from './lz64.js';
 
 /** What the request says of its body. */
 export interface Hints {
@@ -12,20 +12,17 @@ export interface Hints {
   compression?: string | null | undefined;
 }
 
-/** From this size on, decompression goes to a thread of its own. */
-const ASYNC_BYTES = 16 * 1024;
-/** Output of one step of decompression; each step of a large body visits that thread once. */
-const CHUNK_BYTES = 128 * 1024;
 /** Form, base64, gzip, and base64 once more: nobody wraps deeper. */
 const MAX_LAYERS = 5;
-
-const gunzipAsync = promisify(gunzip);
+/** Longest text taken from lz-string, in UTF-16 units: it is decompressed without a thread of its own. */
+export const MAX_LZ64_UNITS = 8 * 1024 * 1024;
 
 /**
  * The JSON text, in UTF-8 and without a byte order mark.
  *
  * Hints are only hints, as with PostHog: what counts is what the bytes are. A gzip stream is
- * known by its first two bytes, and clients of today announce it in no other way.
+ * known by its first two bytes, and clients of today announce it in no other way. lz-string's
+ * text alone cannot be told from other base64, so it is looked for only where it is announced.
  *
  * @param limit largest result in bytes.
  * @throws RelayError if the bytes cannot be unwrapped.
@@ -36,6 +33,7 @@ export async function decodeBody(
   limit: number
 ): Promise<Buffer> {
   let bytes = received;
+  let hint = clean(hints.compression ?? hints.contentEncoding);
   let wasForm = false;
   let wasGzip = false;
   for (let layer = 0; layer < MAX_LAYERS; layer += 1) {
@@ -47,19 +45,23 @@ export async function decodeBody(
         throw new RelayError('bad_gzip');
       }
       wasGzip = true;
-      bytes = await decompress(bytes, limit);
+      bytes = await unzip('gzip', bytes, limit);
       continue;
     }
     if (looksLikeJson(bytes)) {
       break;
     }
-    const form = wasForm ? undefined : formData(bytes, hints);
+    const form = wasForm ? undefined : formOf(bytes, hints);
     if (form !== undefined) {
       wasForm = true;
-      bytes = form;
+      bytes = form.data;
+      if (hints.compression == null && form.compression !== null) {
+        hint = clean(form.compression);
+      }
       continue;
     }
-    const inner = base64(bytes);
+    const inner =
+      (isLz64(hint) ? lz64(bytes, limit) : undefined) ?? base64(bytes);
     if (inner === undefined) {
       break;
     }
@@ -69,48 +71,44 @@ export async function decodeBody(
     throw new RelayError('decompressed_too_large', { limit });
   }
   if (!looksLikeJson(bytes)) {
-    explain(hints, wasGzip);
+    explain(hint, wasGzip);
   }
+  return utf8(bytes);
+}
+
+/** The same bytes without a byte order mark. @throws RelayError `not_utf8` */
+export function utf8(bytes: Buffer): Buffer {
   if (!isUtf8(bytes)) {
     throw new RelayError('not_utf8');
   }
   return hasMark(bytes) ? bytes.subarray(3) : bytes;
 }
 
-async function decompress(bytes: Buffer, limit: number): Promise<Buffer> {
-  try {
-    return bytes.length < ASYNC_BYTES
-      ? gunzipSync(bytes, { maxOutputLength: limit })
-      : await gunzipAsync(bytes, {
-          maxOutputLength: limit,
-          chunkSize: CHUNK_BYTES
-        });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw code === 'ERR_BUFFER_TOO_LARGE'
-      ? new RelayError('decompressed_too_large', { limit })
-      : new RelayError('bad_gzip');
-  }
-}
-
 /** Names the compression that was announced and cannot be undone; other text is left to the JSON parser. */
-function explain(hints: Hints, wasGzip: boolean): void {
-  const given = (hints.compression ?? hints.contentEncoding ?? '')
-    .trim()
-    .toLowerCase();
-  if (/^(gzip|gzip-js|x-gzip)$/.test(given)) {
+function explain(hint: string, wasGzip: boolean): void {
+  if (/^(gzip|gzip-js|x-gzip)$/.test(hint)) {
     if (!wasGzip) {
       throw new RelayError('bad_gzip');
     }
-  } else if (!/^(|identity|base64|b64)$/.test(given)) {
+  } else if (isLz64(hint)) {
+    throw new RelayError('bad_lz64');
+  } else if (!/^(|identity|base64|b64)$/.test(hint)) {
     throw new RelayError('unsupported_compression', {
-      given: /^[\w-]{1,20}$/.test(given) ? given : 'something else'
+      given: /^[\w-]{1,20}$/.test(hint) ? hint : 'something else'
     });
   }
 }
 
+function clean(hint: string | null | undefined): string {
+  return (hint ?? '').trim().toLowerCase();
+}
+
 function isGzip(bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+function isLz64(hint: string): boolean {
+  return hint === 'lz64' || hint === 'lz-string';
 }
 
 function hasMark(bytes: Buffer): boolean {
@@ -136,8 +134,11 @@ function looksLikeJson(bytes: Buffer): boolean {
   return false;
 }
 
-/** Content of the form's `data` field, if the body is such a form. */
-function formData(bytes: Buffer, hints: Hints): Buffer | undefined {
+/** Content of the form's `data` field, if the body is such a form, and what the form says of its compression. */
+function formOf(
+  bytes: Buffer,
+  hints: Hints
+): { data: Buffer; compression: string | null } | undefined {
   const type = hints.contentType ?? '';
   if (
     !type.startsWith('application/x-www-form-urlencoded') &&
@@ -145,15 +146,48 @@ function formData(bytes: Buffer, hints: Hints): Buffer | undefined {
   ) {
     return undefined;
   }
-  const data = new URLSearchParams(bytes.toString('latin1')).get('data');
-  // Some clients leave `+` as it is, and a form takes it for a blank.
+  const form = new URLSearchParams(bytes.toString('utf8'));
+  const data = form.get('data');
   return data === null
     ? undefined
-    : Buffer.from(
-        looksLikeJson(Buffer.from(data.slice(0, 64)))
-          ? data
-          : data.replaceAll(' ', '+')
-      );
+    : { data: dataField(data), compression: form.get('compression') };
+}
+
+/** The bytes of a form's or query's `data`: some clients leave `+` as it is, and a form takes it for a blank. */
+export function dataField(data: string): Buffer {
+  return Buffer.from(
+    looksLikeJson(Buffer.from(data.slice(0, 64)))
+      ? data
+      : data.replaceAll(' ', '+')
+  );
+}
+
+/** The JSON behind lz-string's base64, if it is such. */
+function lz64(bytes: Buffer, limit: number): Buffer | undefined {
+  let text: string | undefined;
+  try {
+    text = decompressLz64(
+      bytes.toString('latin1').trim(),
+      Math.min(limit, MAX_LZ64_UNITS)
+    );
+  } catch (error) {
+    throw error instanceof Lz64TooLongError
+      ? new RelayError('decompressed_too_large', {
+          limit: Math.min(limit, MAX_LZ64_UNITS)
+        })
+      : error;
+  }
+  if (text === undefined) {
+    return undefined;
+  }
+  // Halves of characters have no form in UTF-8, but in JSON they have.
+  const inner = Buffer.from(
+    text.replace(
+      /\p{Surrogate}/gu,
+      half => `\\u${half.charCodeAt(0).toString(16)}`
+    )
+  );
+  return looksLikeJson(inner) ? inner : undefined;
 }
 
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}\s*$/;

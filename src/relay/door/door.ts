@@ -13,23 +13,22 @@ import {
   sendError,
   sendJson
 } from '../http.js';
-import { decodeBody } from './decode.js';
 import { HUB_TOKEN_HEADER } from '../hub/students.js';
+import { dataField, decodeBody, utf8 } from './decode.js';
+import { decodeEncoding } from './encodings.js';
 import {
   rejectedPart,
   takeIn,
+  type Arrival,
   type IntakeParts,
   type Receipt
 } from './intake.js';
 import { BodyMemory, ClientGoneError, readBody } from './readBody.js';
-
-const ROUTES = new Set(
-  ['/batch', '/capture', '/e', '/i/v0/e'].flatMap(path => [path, `${path}/`])
-);
+import { doorRoute, type DoorRoute } from './routes.js';
 
 /** Whether events come in under this path. */
 export function isDoor(path: string): boolean {
-  return ROUTES.has(path);
+  return doorRoute(path) !== undefined;
 }
 
 /** What the door tells of a request; nothing that came with it. */
@@ -80,9 +79,11 @@ export function createDoor(
 
   async function take(
     request: IncomingMessage,
-    receivedMs: number,
+    route: DoorRoute,
+    query: URLSearchParams,
     report: DoorReport
   ): Promise<Receipt> {
+    const receivedMs = now();
     const state = options.state();
     if (state !== 'open') {
       throw new RelayError(state);
@@ -92,25 +93,18 @@ export function createDoor(
     report.bytes = received.length;
     let held = received.length;
     try {
-      const query = queryOf(request.url);
-      const bytes = await decodeBody(
-        received,
-        {
-          contentType: request.headers['content-type'],
-          contentEncoding: request.headers['content-encoding'],
-          compression: query.get('compression')
-        },
+      const arrival = await unwrap(
+        { request, route, query, received },
         options.decompressedLimitBytes
       );
-      if (bytes !== received) {
-        memory.take(bytes.length);
-        held += bytes.length;
+      if (arrival.bytes !== received) {
+        memory.take(arrival.bytes.length);
+        held += arrival.bytes.length;
       }
       return await takeIn(
         {
-          bytes,
+          ...arrival,
           receivedMs,
-          sentAt: sentAtOf(query),
           hubToken: hubTokenOf(request),
           admit: holder => options.admission?.admit(request, holder)
         },
@@ -124,6 +118,7 @@ export function createDoor(
   return async function door(request, response, path) {
     const began = performance.now();
     const id = requestId();
+    const route = doorRoute(path)!;
     const headers: OutgoingHttpHeaders = corsHeaders(request);
     headers['x-request-id'] = id;
     const report: DoorReport = { id, path, status: 200, ms: 0 };
@@ -131,36 +126,23 @@ export function createDoor(
       if (request.method === 'OPTIONS') {
         headers['content-length'] = 0;
         response.writeHead(200, headers).end();
-      } else if (request.method !== 'POST') {
-        headers['allow'] = 'POST, OPTIONS';
+      } else if (!route.methods.includes(request.method ?? '')) {
+        headers['allow'] = [...route.methods, 'OPTIONS'].join(', ');
         throw new RelayError('method_not_allowed', {
-          allowed: 'POST',
+          allowed: route.methods.join(' or '),
           method: request.method ?? 'another method'
         });
       } else {
-        const receipt = await take(request, now(), report);
-        report.receipt = receipt;
-        const left = sum(receipt.notCollected.values());
-        const dropped = receipt.dropped.size > 0;
-        if (receipt.kept + receipt.duplicates + left === 0) {
-          throw new RelayError(
-            'no_valid_event',
-            { count: receipt.rejected.length },
-            rejectedPart(receipt.rejected)
-          );
+        const query = queryOf(request.url);
+        report.receipt = await take(request, route, query, report);
+        const body = answerTo(report.receipt);
+        if (query.get('beacon') === '1' && route.protocol === 'v0') {
+          // Nobody reads the answer to a beacon, and nobody else takes 204 for a success.
+          report.status = 204;
+          response.writeHead(204, headers).end();
+        } else {
+          sendJson(response, 200, body, headers);
         }
-        const body =
-          receipt.rejected.length + left === 0 && !dropped
-            ? OK
-            : JSON.stringify({
-                status: 'Ok',
-                ...(left > 0 ? { not_collected: left } : {}),
-                ...(dropped
-                  ? { dropped_properties: Object.fromEntries(receipt.dropped) }
-                  : {}),
-                ...rejectedPart(receipt.rejected)
-              });
-        sendJson(response, 200, body, headers);
       }
     } catch (error) {
       if (error instanceof ClientGoneError) {
@@ -176,7 +158,7 @@ export function createDoor(
         if (response.headersSent) {
           response.destroy();
         } else {
-          sendError(response, known, headers);
+          sendError(response, inProtocol(known, route), headers);
         }
       }
     }
@@ -185,6 +167,99 @@ export function createDoor(
       onReport(report);
     }
   };
+}
+
+/** What a request says beside its body, and the body unwrapped. */
+async function unwrap(
+  {
+    request,
+    route,
+    query,
+    received
+  }: {
+    request: IncomingMessage;
+    route: DoorRoute;
+    query: URLSearchParams;
+    received: Buffer;
+  },
+  limit: number
+): Promise<Omit<Arrival, 'receivedMs'>> {
+  const { headers } = request;
+  const contentType = headers['content-type'];
+  const contentEncoding = headers['content-encoding'];
+  if (route.protocol === 'v1') {
+    if (!/^(?:application\/json(?:;.*)?)?$/i.test(contentType?.trim() ?? '')) {
+      throw new RelayError('unsupported_media_type', {
+        expected: 'Content-Type application/json'
+      });
+    }
+    const bytes = await decodeEncoding(received, contentEncoding, limit);
+    if (bytes.length === 0) {
+      throw new RelayError('empty_body');
+    }
+    return {
+      bytes: utf8(bytes),
+      v1: {
+        apiKey: /^bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1],
+        sdk: textOf(headers['posthog-sdk-info']),
+        sentAt: textOf(headers['posthog-request-timestamp'])
+      }
+    };
+  }
+  const data = query.get('data');
+  return {
+    bytes: await decodeBody(
+      data === null || data === '' ? received : dataField(data),
+      { contentType, contentEncoding, compression: query.get('compression') },
+      limit
+    ),
+    sentAt: sentAtOf(query),
+    engage: route.engage
+  };
+}
+
+/** The body of a success. @throws RelayError where v0 has no success to tell. */
+function answerTo({
+  kept,
+  duplicates,
+  notCollected,
+  dropped,
+  rejected,
+  results
+}: Receipt): string {
+  if (results) {
+    return JSON.stringify({ results });
+  }
+  const left = sum(notCollected.values());
+  if (kept + duplicates + left === 0) {
+    throw new RelayError(
+      'no_valid_event',
+      { count: rejected.length },
+      rejectedPart(rejected)
+    );
+  }
+  return rejected.length + left + dropped.size === 0
+    ? OK
+    : JSON.stringify({
+        status: 'Ok',
+        ...(left > 0 ? { not_collected: left } : {}),
+        ...(dropped.size > 0
+          ? { dropped_properties: Object.fromEntries(dropped) }
+          : {}),
+        ...rejectedPart(rejected)
+      });
+}
+
+/** The error with what clients of the route look for in its answer. */
+function inProtocol(error: RelayError, route: DoorRoute): RelayError {
+  if (route.protocol === 'v1') {
+    error.extra['error_description'] = error.message;
+  }
+  return error;
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : header?.[0];
 }
 
 function sum(counts: Iterable<number>): number {

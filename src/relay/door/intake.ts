@@ -13,13 +13,20 @@ import type { StudentCheck } from '../hub/students.js';
 import type { DeadLetters } from '../pipeline/deadLetters.js';
 import { hidesMembers } from '../privacy/hidden.js';
 import { compileRules, type PrivacyRules } from '../privacy/rules.js';
-import { isObject, openEnvelope, type Envelope } from '../wire/shapes.js';
+import {
+  asEngage,
+  isObject,
+  openEnvelope,
+  type Envelope
+} from '../wire/shapes.js';
+import { openV1, type V1Request } from '../wire/v1.js';
 import { clockOf } from './clock.js';
 import { hasTooManyParts, MAX_PARTS } from './depth.js';
 import type { DuplicateWindow } from './duplicates.js';
 import { bodyOf, judge, type Judgement, type Rejection } from './judge.js';
 import { blankKeys, hidesText, keysIn } from './keyBytes.js';
 import { letterOf } from './setAside.js';
+import { resultsOf, type V1Result } from './v1Results.js';
 
 /** What the intake works with. */
 export interface IntakeParts {
@@ -46,6 +53,10 @@ export interface Arrival {
   admit?: (
     holder: Extract<KeyHolder, { kind: 'known' }>
   ) => Promise<void> | undefined;
+  /** Whether it came by PostHog's route for updates of persons. */
+  engage?: boolean;
+  /** Set for a body of v1, which has its key outside. */
+  v1?: V1Request;
 }
 
 /** What became of a request's events: each is counted once, or named among the rejected. */
@@ -58,6 +69,8 @@ export interface Receipt {
   /** How many properties of each name the course does not allow; the events that had them are kept without. */
   dropped: ReadonlyMap<string, number>;
   rejected: Rejection[];
+  /** What v1 tells of each event that has an id, by that id. */
+  results?: Record<string, V1Result>;
 }
 
 /** Most events in a request. */
@@ -89,9 +102,13 @@ export async function takeIn(
   arrival: Arrival,
   parts: IntakeParts
 ): Promise<Receipt> {
-  const { bytes, receivedMs } = arrival;
-  refuseStrangers(bytes, parts.courses);
-  const opened = open(bytes);
+  const { bytes, receivedMs, v1 } = arrival;
+  if (v1) {
+    holderOf(v1.apiKey, parts.courses);
+  } else {
+    refuseStrangers(bytes, parts.courses);
+  }
+  const opened = open(bytes, arrival);
   const holder = authenticate(opened.envelope, parts.courses);
   await arrival.admit?.(holder);
   const { key, course } = holder;
@@ -112,6 +129,7 @@ export async function takeIn(
       events,
       clock,
       student,
+      bytes: bytes.length,
       remember: uuid => {
         const isNew = parts.duplicates.add(course.id, uuid, receivedMs);
         if (isNew) {
@@ -172,7 +190,10 @@ export async function takeIn(
     duplicates,
     notCollected,
     dropped,
-    rejected
+    rejected,
+    ...(v1
+      ? { results: resultsOf(opened.envelope.events, rejected, events) }
+      : {})
   };
 }
 
@@ -219,7 +240,7 @@ interface Opened {
   usual: boolean;
 }
 
-function open(bytes: Buffer): Opened {
+function open(bytes: Buffer, { engage, v1 }: Arrival): Opened {
   if (hasTooManyParts(bytes)) {
     throw new RelayError('too_complex', { limit: MAX_PARTS });
   }
@@ -231,7 +252,8 @@ function open(bytes: Buffer): Opened {
       given: `${bytes.length} bytes of other text`
     });
   }
-  const envelope = openEnvelope(parsed);
+  const opened = v1 ? openV1(parsed, v1) : openEnvelope(parsed);
+  const envelope = opened && engage ? asEngage(opened) : opened;
   if (!envelope || envelope.events.length === 0) {
     throw new RelayError('not_events', {
       given: envelope ? 'an empty list' : `a ${typeof parsed}`
@@ -254,11 +276,19 @@ function authenticate(
   { apiKey, mixedKeys }: Envelope,
   courses: Pick<CourseStore, 'holderOf'>
 ): Extract<KeyHolder, { kind: 'known' }> {
-  if (apiKey === undefined) {
-    throw new RelayError('missing_key');
-  }
   if (mixedKeys) {
     throw new RelayError('several_keys');
+  }
+  return holderOf(apiKey, courses);
+}
+
+/** @throws RelayError if nobody holds this key. */
+function holderOf(
+  apiKey: string | undefined,
+  courses: Pick<CourseStore, 'holderOf'>
+): Extract<KeyHolder, { kind: 'known' }> {
+  if (apiKey === undefined) {
+    throw new RelayError('missing_key');
   }
   const holder = courses.holderOf(apiKey);
   if (holder.kind !== 'known') {
@@ -276,12 +306,13 @@ function authenticate(
  */
 function bodyToKeep(
   bytes: Buffer,
-  { parsed, usual }: Opened,
+  { parsed, envelope, usual }: Opened,
   { kept, rewrite }: Judgement,
   { privacy, all }: { privacy: PrivacyRules; all: boolean }
 ): Buffer {
   const asReceived =
     !rewrite &&
+    !envelope.changed &&
     ((privacy.open && all) || (usual && !hidesMembers(bytes, parsed))) &&
     !hidesText(bytes) &&
     blankKeys(bytes) > 0;

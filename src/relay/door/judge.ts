@@ -1,7 +1,5 @@
 /** Judges the events of a body one by one: which are kept, as what, and why the others are not. */
-import { v5 } from 'uuid';
 import {
-  ID_NAMESPACE,
   isCollected,
   validateWireEvent,
   type Problem,
@@ -14,6 +12,7 @@ import type { PrivacyRules } from '../privacy/rules.js';
 import { isObject, normalizeEvent } from '../wire/shapes.js';
 import { ownTime, type Clock } from './clock.js';
 import { isDeeperThan, MAX_DEPTH } from './depth.js';
+import { createMint, usualUuid, type Mint } from './ids.js';
 
 /** An event that is not kept, as the answer names it. */
 export interface Rejection {
@@ -57,6 +56,8 @@ export interface Rules {
   clock: Clock;
   /** Verified by the Hub: whose all events are, whatever they claim. */
   student?: string | undefined;
+  /** Bytes of the whole body: where it is short, no event of it can be too long. */
+  bytes: number;
   /** Remembers an id; false if it is known already. */
   remember: (uuid: string) => boolean;
 }
@@ -86,6 +87,12 @@ const MEMBERS = new Set([
 const MAX_DROPPED_NAMES = 50;
 const OTHER_NAMES = '(other names)';
 
+/** Longest event that is taken, in bytes of its properties' JSON: about what PostHog takes. */
+export const MAX_EVENT_BYTES = 800_000;
+
+/** Browsers' timings, which PostHog takes and drops. */
+const NEVER_KEPT = '$performance_event';
+
 /** Judges all events of a body. */
 export function judge(events: readonly unknown[], rules: Rules): Judgement {
   const result: Judgement = {
@@ -102,6 +109,7 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
     const key = counts.size < MAX_DROPPED_NAMES ? name : OTHER_NAMES;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   };
+  const mint = createMint(rules.course, rules.clock);
   for (let index = 0; index < events.length; index += 1) {
     const given = events[index];
     const { student } = rules;
@@ -109,18 +117,28 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
     if (raw !== given) {
       result.rewrite = true;
     }
-    const event = normalizeEvent(raw);
+    let event = normalizeEvent(raw);
     // Before anything is found wrong with it: the dead letters are a disk, too.
     if (isLeftOut(event, rules.events)) {
       leaveOut(event.event, result);
       continue;
     }
-    const problem = problemOf(event);
+    let problem = problemOf(event, rules.bytes);
+    if (problem?.field === 'uuid') {
+      // An id is the relay's business: an event is not worse for one that cannot be read.
+      const { uuid, ...rest } = event as WireEvent;
+      const usual = usualUuid(uuid);
+      event = usual === undefined ? rest : { ...rest, uuid: usual };
+      problem = problemOf(event, rules.bytes);
+    }
     if (problem) {
       result.setAside.push(setAside(index, raw, event, problem));
       result.rewrite = true;
     } else {
-      keep(raw, event as WireEvent, rules, result, onDropped);
+      keep(raw as WireEvent, event as WireEvent, rules, result, {
+        mint,
+        onDropped
+      });
     }
   }
   return result;
@@ -140,14 +158,15 @@ export function bodyOf(events: readonly WireEvent[]): Buffer {
   return Buffer.from(JSON.stringify({ batch: plain }));
 }
 
-function isLeftOut(
+/** Whether it is an event that the course does not collect, or nobody keeps. */
+export function isLeftOut(
   event: unknown,
   events: readonly string[]
 ): event is { event: string } {
   return (
     isObject(event) &&
     typeof event['event'] === 'string' &&
-    !isCollected(event['event'], events)
+    (!isCollected(event['event'], events) || event['event'] === NEVER_KEPT)
   );
 }
 
@@ -173,11 +192,11 @@ function isForgotten(event: WireEvent, { privacy, clock }: Rules): boolean {
 }
 
 function keep(
-  raw: unknown,
+  raw: WireEvent,
   event: WireEvent,
   rules: Rules,
   result: Judgement,
-  onDropped: (name: string) => void
+  { mint, onDropped }: { mint: Mint; onDropped: (name: string) => void }
 ): void {
   const { privacy, clock } = rules;
   if (privacy.isForgotten && isForgotten(event, rules)) {
@@ -188,69 +207,60 @@ function keep(
   if (changed) {
     result.rewrite = true;
   }
-  // Of a pseudonym: an id made of the name would let who knows the class find it out.
+  const given = (raw.uuid as unknown) || undefined;
+  // Of a pseudonym: an id made of the name (or of what stood there as an id) would let who knows
+  // the class find it out.
   const uuid =
-    kept.uuid ?? mint(privacy.pseudonyms ? kept : event, rules.course);
+    kept.uuid ??
+    (privacy.pseudonyms ? mint(kept, undefined) : mint(event, given));
   if (!rules.remember(uuid)) {
     result.duplicates += 1;
     result.rewrite = true;
     return;
   }
-  if (!privacy.open && hasOtherMembers(raw as object)) {
+  if (!privacy.open && hasOtherMembers(raw)) {
     result.rewrite = true;
   }
   const offset = (event as { offset?: unknown }).offset;
   const timestamp = ownTime(kept.timestamp, offset, clock);
-  if (timestamp !== undefined || kept.uuid === undefined) {
+  if (timestamp !== undefined || uuid !== given) {
     const notes = (result.notes ??= {});
     notes[result.kept.length] = {
-      ...(kept.uuid === undefined ? { uuid } : {}),
+      ...(uuid === given ? {} : { uuid }),
       ...(timestamp === undefined ? {} : { timestamp })
     };
   }
   result.kept.push(kept);
 }
 
-/**
- * The id of an event that came without one: the same whenever the client sends the same event
- * again, as far as that can be told. Without a time of its own, the same again may as well be
- * something new (two clicks), and counting it is the smaller mistake.
- */
-function mint(event: WireEvent, course: string): string {
-  const insertId = event.properties['$insert_id'];
-  const what =
-    typeof insertId === 'string' && insertId !== ''
-      ? insertId
-      : event.timestamp === undefined
-        ? crypto.randomUUID()
-        : JSON.stringify(event.properties);
-  return v5(
-    JSON.stringify([
-      course,
-      event.distinct_id,
-      event.event,
-      event.timestamp,
-      what
-    ]),
-    ID_NAMESPACE
-  );
-}
-
-function problemOf(event: unknown): Problem | undefined {
+function problemOf(event: unknown, bytes: number): Problem | undefined {
   const verdict = validateWireEvent(event);
   if (!verdict.ok) {
     return verdict.problem;
   }
-  if (isDeeperThan(verdict.value.properties, MAX_DEPTH)) {
-    const expected = `at most ${MAX_DEPTH} levels of nesting`;
-    return {
-      code: 'range',
-      field: 'properties',
-      expected,
-      message: `properties: expected ${expected}, got more`
-    };
+  const { distinct_id, properties } = verdict.value;
+  if (distinct_id.trim() === '') {
+    return outOfRange('distinct_id', 'text that is not blank', 'blanks');
+  }
+  if (isDeeperThan(properties, MAX_DEPTH)) {
+    return outOfRange('properties', `at most ${MAX_DEPTH} levels of nesting`);
+  }
+  if (
+    bytes > MAX_EVENT_BYTES &&
+    Buffer.byteLength(JSON.stringify(properties)) > MAX_EVENT_BYTES
+  ) {
+    return outOfRange('properties', `at most ${MAX_EVENT_BYTES} bytes of JSON`);
   }
   return undefined;
+}
+
+function outOfRange(field: string, expected: string, got = 'more'): Problem {
+  return {
+    code: 'range',
+    field,
+    expected,
+    message: `${field}: expected ${expected}, got ${got}`
+  };
 }
 
 function setAside(

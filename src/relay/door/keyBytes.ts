@@ -7,6 +7,7 @@ const N = 0x6e;
 const B = 0x62;
 /** Fourth in every key; looked for, as it is rarer than the letters before it. */
 const UNDERSCORE = 0x5f;
+const MAYBE_KEY = new RegExp(`nb[a-z]_[0-9A-Za-z]{${KEY_LENGTH - 4}}`, 'g');
 
 /** The keys, of every kind, that stand literally in `bytes`, each once. */
 export function keysIn(bytes: Buffer): Set<string> {
@@ -25,6 +26,13 @@ export function blankKeys(bytes: Buffer): number {
     count += 1;
   }
   return count;
+}
+
+/** The text with everything that has the form of a key overwritten. */
+export function blankKeysIn(text: string): string {
+  return text.replace(MAYBE_KEY, key =>
+    kindOf(key) === undefined ? key : '*'.repeat(key.length)
+  );
 }
 
 /**

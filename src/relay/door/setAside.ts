@@ -7,6 +7,7 @@ import {
   type PrivacyLevel,
   type Properties
 } from '../../events/index.js';
+import { KEY_LENGTH } from '../courses/keys.js';
 import type { DeadLetter } from '../pipeline/deadLetters.js';
 import { isAllowed, tellableName } from '../privacy/filter.js';
 import {
@@ -18,7 +19,7 @@ import {
 import { compileRules, type PrivacyRules } from '../privacy/rules.js';
 import { isObject } from '../wire/shapes.js';
 import type { SetAside } from './judge.js';
-import { blankKeys } from './keyBytes.js';
+import { blankKeys, blankKeysIn } from './keyBytes.js';
 
 /** Longest text kept of any other value, in characters, below level `full`. */
 const MAX_TEXT_CHARS = 200;
@@ -28,6 +29,8 @@ const NOTHING: ReadonlySet<string> = new Set();
 /** Deepest nesting kept, and most members or elements of a value. */
 const MAX_LEVELS = 4;
 const MAX_PARTS = 100;
+/** Longest event kept, in characters of names and values; what comes after is replaced by a word on what it was. */
+const MAX_CHARS = 64_000;
 
 /** The dead letter of an event that broke the contract. The reason names no value of the event: the event shows it. */
 export function letterOf(
@@ -56,8 +59,9 @@ const UUID = new RegExp(UUID_PATTERN);
  * error's message or a member that the contract does not know is replaced by a word on what it was.
  */
 export function reduce(raw: unknown, rules: PrivacyRules): unknown {
+  const room = { left: MAX_CHARS };
   if (rules.open) {
-    return cut(raw, MAX_LEVELS, 20_000);
+    return cut(raw, MAX_LEVELS, 20_000, room);
   }
   if (!isObject(raw)) {
     return kindOf(raw);
@@ -65,7 +69,7 @@ export function reduce(raw: unknown, rules: PrivacyRules): unknown {
   const result: [string, unknown][] = [];
   for (const name of ['event', 'distinct_id', 'uuid', 'timestamp'] as const) {
     if (Object.hasOwn(raw, name)) {
-      result.push([name, cut(raw[name], 0, MAX_TEXT_CHARS)]);
+      result.push([name, cut(raw[name], 0, MAX_TEXT_CHARS, room)]);
     }
   }
   if (Object.hasOwn(raw, 'properties')) {
@@ -73,7 +77,7 @@ export function reduce(raw: unknown, rules: PrivacyRules): unknown {
     result.push([
       'properties',
       isObject(properties)
-        ? reduceProperties(event, properties, rules)
+        ? reduceProperties(event, properties, rules, room)
         : kindOf(properties)
     ]);
   }
@@ -128,7 +132,8 @@ function textless(value: Properties): Properties {
 function reduceProperties(
   event: unknown,
   properties: Properties,
-  rules: PrivacyRules
+  rules: PrivacyRules,
+  room: Room
 ): Properties {
   const { level } = rules;
   const chars = level === 'full' ? 20_000 : MAX_TEXT_CHARS;
@@ -148,7 +153,10 @@ function reduceProperties(
           return [name, reduceErr(value, level)];
         }
         return isAllowed(name, value, allowed)
-          ? [name, cut(value, MAX_LEVELS - 1, chars)]
+          ? [
+              cut(name, 0, MAX_TEXT_CHARS, room),
+              cut(value, MAX_LEVELS - 1, chars, room)
+            ]
           : [tellableName(name), kindOf(value)];
       })
   );
@@ -160,7 +168,7 @@ function reduceCode(value: unknown, level: PrivacyLevel): unknown {
   }
   return level === 'outcomes' || typeof value !== 'string'
     ? kindOf(value)
-    : value.slice(0, MAX_CODE_CHARS);
+    : head(value, MAX_CODE_CHARS);
 }
 
 function reduceErr(value: unknown, level: PrivacyLevel): unknown {
@@ -170,33 +178,53 @@ function reduceErr(value: unknown, level: PrivacyLevel): unknown {
   if (typeof value !== 'string') {
     return kindOf(value);
   }
-  return level === 'outcomes'
-    ? errorType(value)
-    : value.slice(0, MAX_ERR_CHARS);
+  return level === 'outcomes' ? errorType(value) : head(value, MAX_ERR_CHARS);
+}
+
+/** How much of an event may still be kept, in characters. */
+interface Room {
+  left: number;
 }
 
 /** The value with long texts, deep nesting and long lists cut off. */
-function cut(value: unknown, levels: number, chars: number): unknown {
+function cut<T>(value: T, levels: number, chars: number, room: Room): T;
+function cut(
+  value: unknown,
+  levels: number,
+  chars: number,
+  room: Room
+): unknown {
   if (typeof value === 'string') {
-    return value.length > chars ? `${value.slice(0, chars)}…` : value;
+    const most = Math.min(chars, Math.max(room.left, 0));
+    const kept = value.length > most ? `${head(value, most)}…` : value;
+    room.left -= kept.length;
+    return kept;
   }
+  room.left -= 8;
   if (typeof value !== 'object' || value === null) {
     return value;
   }
-  if (levels === 0) {
+  if (levels === 0 || room.left <= 0) {
     return kindOf(value);
   }
   if (Array.isArray(value)) {
-    return value.slice(0, MAX_PARTS).map(part => cut(part, levels - 1, chars));
+    return value
+      .slice(0, MAX_PARTS)
+      .map(part => cut(part as unknown, levels - 1, chars, room));
   }
   return Object.fromEntries(
     Object.entries(value)
       .slice(0, MAX_PARTS)
       .map(([name, part]) => [
-        name.slice(0, MAX_TEXT_CHARS),
-        cut(part, levels - 1, chars)
+        cut(name, 0, MAX_TEXT_CHARS, room),
+        cut(part as unknown, levels - 1, chars, room)
       ])
   );
+}
+
+/** The beginning of a text; no key in it is cut in half, which would hide it from whoever looks for keys. */
+function head(text: string, chars: number): string {
+  return blankKeysIn(text.slice(0, chars + KEY_LENGTH)).slice(0, chars);
 }
 
 /** What a value is, without saying it. */

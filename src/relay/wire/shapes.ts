@@ -1,6 +1,9 @@
 /** The shapes of PostHog's v0 bodies, read alike when a body arrives and when it is read back from the log. */
 import type { Properties } from '../../events/index.js';
 
+/** Longest id and longest name of an event, in characters: what is longer is cut off there, as PostHog does. */
+export const MAX_NAME_CHARS = 200;
+
 /** A body taken apart; nothing is validated yet. */
 export interface Envelope {
   /** Whatever stood where events stand. */
@@ -11,6 +14,8 @@ export interface Envelope {
   mixedKeys: boolean;
   /** The client's clock when it sent. */
   sentAt: string | undefined;
+  /** Whether the events are not those of the body, which has to be written anew from them. */
+  changed: boolean;
 }
 
 /** Narrows to a JSON object. */
@@ -20,8 +25,9 @@ export function isObject(value: unknown): value is Properties {
 
 /** Takes apart an array of events, `{api_key, batch: […]}` or a single event; undefined for anything else. */
 export function openEnvelope(parsed: unknown): Envelope | undefined {
+  const changed = false;
   if (Array.isArray(parsed)) {
-    return { events: parsed, ...keyAmong(parsed), sentAt: undefined };
+    return { events: parsed, ...keyAmong(parsed), sentAt: undefined, changed };
   }
   if (!isObject(parsed)) {
     return undefined;
@@ -31,10 +37,31 @@ export function openEnvelope(parsed: unknown): Envelope | undefined {
     const events: unknown[] = parsed['batch'];
     const apiKey = keyOf(parsed);
     return apiKey === undefined
-      ? { events, ...keyAmong(events), sentAt }
-      : { events, apiKey, mixedKeys: false, sentAt };
+      ? { events, ...keyAmong(events), sentAt, changed }
+      : { events, apiKey, mixedKeys: false, sentAt, changed };
   }
-  return { events: [parsed], apiKey: keyOf(parsed), mixedKeys: false, sentAt };
+  return {
+    events: [parsed],
+    apiKey: keyOf(parsed),
+    mixedKeys: false,
+    sentAt,
+    changed
+  };
+}
+
+/** The same where what has no name is an update of a person, as on PostHog's `/engage`. */
+export function asEngage(envelope: Envelope): Envelope {
+  const isUpdate = (event: unknown): event is Properties =>
+    isObject(event) && (event['event'] ?? undefined) === undefined;
+  return envelope.events.some(isUpdate)
+    ? {
+        ...envelope,
+        events: envelope.events.map(event =>
+          isUpdate(event) ? { ...event, event: '$identify' } : event
+        ),
+        changed: true
+      }
+    : envelope;
 }
 
 /**
@@ -46,48 +73,76 @@ export function normalizeEvent(raw: unknown): unknown {
   if (!isObject(raw)) {
     return raw;
   }
-  const given = raw['properties'];
-  const emptyUuid = raw['uuid'] === '' || raw['uuid'] === null;
+  const { event, distinct_id: id, properties: given, uuid, timestamp } = raw;
   if (
-    typeof raw['distinct_id'] === 'string' &&
-    given !== undefined &&
-    !emptyUuid &&
+    typeof id === 'string' &&
+    id.length <= MAX_NAME_CHARS &&
+    !id.includes('\0') &&
+    isObject(given) &&
+    uuid !== '' &&
+    uuid !== null &&
+    timestamp !== null &&
     raw['$set'] === undefined &&
-    raw['$set_once'] === undefined
+    raw['$set_once'] === undefined &&
+    !(typeof event === 'string' && event.length > MAX_NAME_CHARS)
   ) {
     return raw;
   }
-  const properties = given === undefined ? {} : given;
-  const changes: Properties = {};
-  if (given === undefined) {
-    changes['properties'] = properties;
+  const properties = given ?? {};
+  const result: Properties = { ...raw, properties };
+  const found = studentOf(raw, isObject(properties) ? properties : {});
+  if (found !== undefined) {
+    result['distinct_id'] = found;
   }
-  if (typeof raw['distinct_id'] !== 'string') {
-    const inner = isObject(properties) ? properties : {};
-    const id =
-      raw['distinct_id'] ??
-      raw['$distinct_id'] ??
-      inner['distinct_id'] ??
-      inner['$distinct_id'];
-    if (id !== undefined && id !== null) {
-      changes['distinct_id'] = typeof id === 'string' ? id : JSON.stringify(id);
+  if (typeof event === 'string') {
+    result['event'] = cut(event);
+  }
+  for (const name of ['uuid', 'timestamp']) {
+    if (raw[name] === '' || raw[name] === null) {
+      delete result[name];
     }
   }
-  if (isObject(properties) && ('$set' in raw || '$set_once' in raw)) {
-    changes['properties'] = {
+  if (isObject(properties)) {
+    result['properties'] = {
       ...properties,
-      ...('$set' in raw ? { $set: raw['$set'] } : {}),
-      ...('$set_once' in raw ? { $set_once: raw['$set_once'] } : {})
+      ...defined(raw, '$set'),
+      ...defined(raw, '$set_once')
     };
+    delete result['$set'];
+    delete result['$set_once'];
   }
-  if (Object.keys(changes).length === 0 && !emptyUuid) {
-    return raw;
-  }
-  const { $set: _set, $set_once: _once, ...rest } = { ...raw, ...changes };
-  if (emptyUuid) {
-    delete (rest as Properties)['uuid'];
-  }
-  return rest;
+  return result;
+}
+
+/** Whose event it is, as text; undefined where it says nothing. */
+function studentOf(raw: Properties, inner: Properties): string | undefined {
+  const id =
+    raw['distinct_id'] ??
+    raw['$distinct_id'] ??
+    inner['distinct_id'] ??
+    inner['$distinct_id'] ??
+    undefined;
+  return id === undefined
+    ? undefined
+    : cut(
+        (typeof id === 'string' ? id : JSON.stringify(id)).replaceAll(
+          '\0',
+          '\ufffd'
+        )
+      );
+}
+
+/** The first characters, none of them halved. */
+function cut(text: string): string {
+  return text.length <= MAX_NAME_CHARS
+    ? text
+    : [...text.slice(0, 2 * MAX_NAME_CHARS)].slice(0, MAX_NAME_CHARS).join('');
+}
+
+function defined(raw: Properties, name: string): Properties {
+  return raw[name] === undefined || raw[name] === null
+    ? {}
+    : { [name]: raw[name] };
 }
 
 function keyAmong(
