@@ -26,6 +26,8 @@ export interface NatsNode {
 /** Servers that belong together. */
 export interface Nats {
   readonly nodes: readonly NatsNode[];
+  /** A folder that goes with it. */
+  readonly folder: string;
   /** Address for `--forward` and `--consume`. */
   readonly url: string;
   start(): Promise<void>;
@@ -70,6 +72,7 @@ export async function makeNats(
   };
   return {
     nodes,
+    folder,
     url: `nats://${nodes.map(({ host }) => host).join(',')}/${stream}`,
     async start() {
       await Promise.all(nodes.map(node => node.start()));

@@ -43,7 +43,7 @@ const MAX_MESSAGES = 512;
 const MAX_BYTES = 32 * 1024 * 1024;
 const LONGEST_PAUSE_MS = 5_000;
 /** When a message comes again whose course is not known here, or which could not be written, in ms. */
-const UNKNOWN_COURSE_MS = 5_000;
+const UNKNOWN_COURSE_MS = 2_000;
 const UNWRITTEN_MS = 1_000;
 
 /** Starts to take messages. */
