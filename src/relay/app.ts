@@ -12,6 +12,7 @@ import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
 import type { CourseStore } from './courses/courseStore.js';
 import { RelayError } from './errors.js';
 import { pathOf, requestId, STRICT_HEADERS } from './http.js';
+import type { RetentionStatus } from './log/retention.js';
 import type { LogStatus } from './log/types.js';
 import {
   addMetricsRoute,
@@ -24,7 +25,15 @@ export interface Readiness {
   status: 'ready' | 'starting' | 'stopping' | 'unavailable';
   version: string;
   /** Null before the log is open. */
-  log: (LogStatus & { writable: boolean; problem: string | null }) | null;
+  log:
+    | (LogStatus &
+        RetentionStatus & {
+          writable: boolean;
+          problem: string | null;
+          /** Free bytes on its disk; null if the system does not tell. */
+          diskFree: number | null;
+        })
+    | null;
   sinks: SinkStatus[];
 }
 

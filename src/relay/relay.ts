@@ -27,7 +27,10 @@ import { HSTS, pathOf } from './http.js';
 import { drained, listen, prefixOf, urlHost } from './listener.js';
 import { createHubApi } from './hub/hubApi.js';
 import { createStudentCheck } from './hub/students.js';
-import { openSegmentLog } from './log/segmentLog.js';
+import { compact } from './log/compact.js';
+import { watchDisk, type DiskReserve } from './log/diskReserve.js';
+import { openLog } from './log/openLog.js';
+import { boundsOf, startRetention, type Retention } from './log/retention.js';
 import type { EventLog } from './log/types.js';
 import { receivedAt } from './metrics/gauges.js';
 import { createMetrics } from './metrics/metrics.js';
@@ -114,6 +117,8 @@ export async function startRelay(
   let feeders: Feeders | undefined;
   let scaling: Scaling | undefined;
   let control: ControlSocket | undefined;
+  let reserve: DiskReserve | undefined;
+  let retention: Retention | undefined;
   const workerSinks = createWorkerSinks();
 
   const insights = createInsightsSink({
@@ -130,7 +135,15 @@ export async function startRelay(
         state !== 'open' ? state : problem === null ? 'ready' : 'unavailable',
       version: VERSION,
       log: log
-        ? { ...log.status(), writable: problem === null, problem }
+        ? {
+            ...log.status(),
+            oldest: null,
+            heldBy: null,
+            ...retention?.status(),
+            diskFree: reserve?.free() ?? null,
+            writable: problem === null,
+            problem
+          }
         : null,
       sinks: [...(scaling?.statuses() ?? []), ...(feeders?.statuses() ?? [])]
     };
@@ -138,7 +151,9 @@ export async function startRelay(
 
   /** What commands may ask of this relay while it holds the data folder. */
   const operations: Operations = {
-    readiness: () => Promise.resolve(readiness())
+    readiness: () => Promise.resolve(readiness()),
+    'log-compact': (args, progress, signal) =>
+      compact(log!, retention!, args, progress, signal)
   };
 
   const rules = openRuleBook(paths, error =>
@@ -249,6 +264,8 @@ export async function startRelay(
       await feeders?.stop();
       await workerSinks.close();
       await deadLetters?.close();
+      reserve?.stop();
+      await retention?.stop();
       await log?.close();
       reports.flush();
     })();
@@ -259,12 +276,16 @@ export async function startRelay(
     if (socket === null) {
       await listen(server, { host: config.host, port: config.port });
     }
-    log = await openSegmentLog({
+    log = await openLog(config['log-engine'], {
       dir: paths.log,
       segmentBytes: config['segment-bytes'],
       startAt: await furthestCursor(paths.cursors)
     });
-    watched = watchLog(log);
+    reserve = await watchDisk({
+      folder: paths.log,
+      bytes: config['disk-reserve-bytes']
+    });
+    watched = watchLog(log, Date.now, reserve);
     deadLetters = await openDeadLetters(paths.deadLetters, {
       maxBytes: config['dead-letter-bytes'],
       onEvicted: count =>
@@ -318,6 +339,16 @@ export async function startRelay(
       cursors: paths.cursors,
       onStatus,
       onProblem: message => logger.warn({ problem: message }, 'shared log')
+    });
+    retention = startRetention({
+      log,
+      bounds: boundsOf(config),
+      lowest: () =>
+        Math.min(feeders?.lowest() ?? Infinity, scaling?.lowest() ?? Infinity),
+      onReleased: released => logger.info(released, 'old events removed'),
+      onHeld: reports.held,
+      onError: error =>
+        logger.error({ problem: String(error) }, 'old events not removed')
     });
     taking = true;
     if (socket !== null) {

@@ -3,6 +3,7 @@ import { pino, type Logger } from 'pino';
 import type { SinkStatus } from '../api/index.js';
 import type { RelayConfig } from './config/options.js';
 import type { DoorReport } from './door/door.js';
+import type { Holder } from './log/retention.js';
 import { Tally } from './tally.js';
 
 /** A logger that writes one JSON object a line to standard error, at once. */
@@ -20,6 +21,8 @@ export function createLogger(level: RelayConfig['log-level']): Logger {
 export interface Reporter {
   door: (report: DoorReport) => void;
   sink: (status: SinkStatus) => void;
+  /** Tells what keeps the log from its bounds, or that nothing does any more. */
+  held: (heldBy: Holder | null) => void;
   /** Writes what is only counted so far. */
   flush: () => void;
 }
@@ -86,6 +89,15 @@ export function createReporter(logger: Logger): Reporter {
             `sink is ${state}`
           );
         }
+      }
+    },
+    held(heldBy) {
+      if (heldBy === null) {
+        logger.info('the log is within its bounds again');
+      } else {
+        logger.warn(
+          `the log cannot be kept within its bounds: ${heldBy} needs what is older`
+        );
       }
     },
     flush() {

@@ -39,7 +39,12 @@ export interface RelayConfig {
   'posthog-key': string | null;
   'duplicate-window-days': number;
   'dead-letter-bytes': number;
+  'log-engine': 'segments' | 'lmdb';
   'segment-bytes': number;
+  /** Null: no bound. */
+  'log-max-bytes': number | null;
+  'log-max-age-days': number | null;
+  'disk-reserve-bytes': number;
   'body-limit-bytes': number;
   'decompressed-limit-bytes': number;
   'header-timeout-seconds': number;
@@ -195,10 +200,36 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     meaning:
       'Largest size of the file of events that were set aside; beyond it the oldest go, and are counted.'
   },
+  'log-engine': {
+    kind: choice(['segments', 'lmdb'], 'ENGINE'),
+    default: () => 'segments',
+    meaning:
+      'How the event log is stored; lmdb is there for comparison and as a fallback.'
+  },
   'segment-bytes': {
     kind: integer(64 * 1024, 1024 * MIB, 'BYTES'),
     default: () => 16 * MIB,
     meaning: 'Size at which the event log begins a new file.'
+  },
+  'log-max-bytes': {
+    kind: integer(MIB, MIB ** 3, 'BYTES'),
+    default: () => null,
+    defaultText: 'no bound',
+    meaning:
+      'Size at which the event log removes its oldest files, once no destination needs them.'
+  },
+  'log-max-age-days': {
+    kind: integer(1, 36_500, 'DAYS'),
+    default: () => null,
+    defaultText: 'no bound',
+    meaning:
+      'Age at which the event log removes its files, once no destination needs them.'
+  },
+  'disk-reserve-bytes': {
+    kind: integer(0, MIB ** 3, 'BYTES'),
+    default: () => 256 * MIB,
+    meaning:
+      'Space that is left free on the disk: with less, events are refused until there is more.'
   },
   'body-limit-bytes': {
     kind: integer(1024, 100 * MIB, 'BYTES'),

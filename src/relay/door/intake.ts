@@ -326,7 +326,8 @@ function bodyToKeep(
 
 function refusal(error: unknown): unknown {
   if (error instanceof LogUnavailableError) {
-    return new RelayError('log_unavailable', {}, {}, { cause: error });
+    const { code: reason } = error;
+    return new RelayError('log_unavailable', {}, { reason }, { cause: error });
   }
   if (error instanceof RangeError) {
     // Written again, some numbers take more room than they did.

@@ -55,7 +55,7 @@ export interface LogStatus {
 /** Raised by `append` when nothing more can be made durable; `code` tells why. */
 export class LogUnavailableError extends Error {
   constructor(
-    readonly code: 'closed' | 'disk-full' | 'flush-failed',
+    readonly code: 'closed' | 'disk-full' | 'disk-reserve' | 'flush-failed',
     message: string,
     options?: ErrorOptions
   ) {
