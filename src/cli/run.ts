@@ -21,6 +21,7 @@ import {
   courseListCommand,
   courseSetCommand
 } from './course.js';
+import { doctorCommand } from './doctor.js';
 import { keyAddCommand, keyListCommand, keyRevokeCommand } from './key.js';
 import { linkCommand } from './link.js';
 import {
@@ -35,6 +36,7 @@ import { relayCommand } from './relay.js';
 export const COMMANDS: readonly Command[] = [
   relayCommand,
   linkCommand,
+  doctorCommand,
   courseAddCommand,
   courseSetCommand,
   courseListCommand,

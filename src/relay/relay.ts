@@ -164,7 +164,7 @@ export async function startRelay(
     byCourse: config['metrics-courses'] === 'yes',
     read: () => ({
       log: readiness().log,
-      sinks: feeders?.statuses() ?? [],
+      sinks: readiness().sinks,
       deadLetters: deadLetters?.counts().byStage ?? {},
       liveStreams: streams.size,
       receivedAt: seq => receivedAt(log, seq),
