@@ -43,8 +43,6 @@ export interface AppParts extends PageParts {
   /** Prefix of all routes: empty, or with a slash before and none behind. */
   prefix: string;
   admission: Admission;
-  /** Address under which browsers come, where it was configured. */
-  publicUrl: string | null;
   readiness: () => Readiness;
   /** Left out where nobody may read them. */
   metrics?: MetricsRouteOptions;

@@ -11,6 +11,7 @@ import {
 import { LiveStreams, type LiveOptions } from './api/live.js';
 import { readStaticFiles } from './api/staticFiles.js';
 import { createAdmission } from './auth/admission.js';
+import { createLoginLimit } from './auth/limits.js';
 import { createApp, type Readiness } from './app.js';
 import type { RelayConfig } from './config/options.js';
 import { openControlSocket, type ControlSocket } from './control/server.js';
@@ -207,6 +208,7 @@ export async function startRelay(
     publicUrl,
     secure,
     admission,
+    failedLogins: createLoginLimit(config['trusted-proxies']),
     readiness,
     ...(config.metrics === 'off'
       ? {}

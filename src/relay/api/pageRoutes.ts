@@ -2,38 +2,20 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CourseSummary } from '../../api/index.js';
 import type { InsightsSink } from '../../sinks/index.js';
-import { currentPrincipal } from '../auth/authenticate.js';
 import { mayEnter, requires } from '../auth/principal.js';
 import type { CourseStore } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
-import { useLinkToken } from '../login/links.js';
-import {
-  NO_PAGE_PAGE,
-  PLAIN_PAGE_CSP,
-  USED_LINK_PAGE
-} from '../login/pages.js';
-import {
-  linkPrincipal,
-  sessionCookie,
-  sessionOf,
-  type Sessions
-} from '../login/sessions.js';
+import { addLoginRoutes, type LoginParts } from '../login/loginRoutes.js';
+import { NO_PAGE_PAGE, PLAIN_PAGE_CSP } from '../login/pages.js';
 import type { LiveStreams } from './live.js';
 import type { StaticFiles } from './staticFiles.js';
 
 /** What the routes need. */
-export interface PageParts {
+export interface PageParts extends LoginParts {
   courses: Pick<CourseStore, 'all' | 'course' | 'readerOf' | 'readerById'>;
   insights: InsightsSink;
-  sessions: Sessions;
   streams: LiveStreams;
   page: StaticFiles;
-  /** File of the links' tokens. */
-  links: string;
-  /** Prefix of all routes with slashes at both ends. */
-  root: string;
-  /** Whether browsers come by https. */
-  secure: boolean;
 }
 
 /** The page's own files and nothing else. */
@@ -42,34 +24,9 @@ export const PAGE_CSP =
 
 /** Adds the routes. */
 export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
-  const { courses, insights, sessions, streams, page } = parts;
+  const { courses, insights, streams, page } = parts;
 
-  const isLoggedIn = (request: FastifyRequest): boolean =>
-    currentPrincipal(parts, sessionOf(request.headers.cookie)) !== undefined;
-
-  app.get('/login', async (request, reply) => {
-    if (request.method === 'HEAD') {
-      // Programs look at links before people open them.
-      return reply.code(200).send();
-    }
-    if (/prefetch|preview/.test(purposeOf(request))) {
-      return reply.code(503).send();
-    }
-    const { token } = request.query as { token?: unknown };
-    if (
-      typeof token === 'string' &&
-      token !== '' &&
-      (await useLinkToken(parts.links, token))
-    ) {
-      const value = await sessions.open(linkPrincipal());
-      return reply
-        .header('set-cookie', sessionCookie(value, parts.root, parts.secure))
-        .redirect(parts.root, 303);
-    }
-    return isLoggedIn(request)
-      ? reply.redirect(parts.root, 303)
-      : sendPlainPage(reply, 403, USED_LINK_PAGE);
-  });
+  addLoginRoutes(app, parts);
 
   app.get('/api/v1/courses', { preHandler: requires('display') }, request =>
     courses
@@ -163,18 +120,6 @@ function sendPlainPage(
     .header('content-security-policy', PLAIN_PAGE_CSP)
     .type('text/html; charset=utf-8')
     .send(html);
-}
-
-/** Why a browser asks, where it is not because somebody opened the page. */
-function purposeOf(request: FastifyRequest): string {
-  return [
-    request.headers['sec-purpose'],
-    request.headers['purpose'],
-    request.headers['x-moz'],
-    request.headers['x-purpose']
-  ]
-    .join(' ')
-    .toLowerCase();
 }
 
 function courseOf(request: FastifyRequest): string {

@@ -1,6 +1,8 @@
 /** Limits of how often somebody may ask: counted in memory, answered with 503 and the time to wait. */
+import type { IncomingMessage } from 'node:http';
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import { RelayError } from '../errors.js';
+import { clientAddressOf } from './clientAddress.js';
 
 /** The span over which requests are counted, in seconds: short, so that nobody waits long. */
 export const WINDOW_S = 10;
@@ -14,6 +16,28 @@ export interface Limit {
   count(name: string): Promise<void>;
   /** Looks without counting. @throws RelayError `rate_limited` if none is left. */
   check(name: string): Promise<void>;
+}
+
+/** Limits the failed logins of each address: guessing gets nowhere, and a class that shares an address may log in. */
+export interface LoginLimit {
+  /** @throws RelayError `rate_limited` if too many failed. */
+  check(request: IncomingMessage): Promise<void>;
+  /** Counts a login that failed. */
+  failed(request: IncomingMessage): Promise<void>;
+}
+
+/** @param trusted proxies, as `clientAddressOf` takes them. */
+export function createLoginLimit(trusted: readonly string[]): LoginLimit {
+  const addressOf = clientAddressOf(trusted);
+  const limit = createLimit(
+    LOGIN_ATTEMPTS,
+    LOGIN_WINDOW_S,
+    'failed logins of one address'
+  );
+  return {
+    check: request => limit.check(addressOf(request)),
+    failed: request => limit.count(addressOf(request)).catch(() => undefined)
+  };
 }
 
 const NO_LIMIT: Limit = {

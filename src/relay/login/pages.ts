@@ -5,25 +5,65 @@ const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 15vh auto 0; max-width: 34rem; padding: 0 1.5rem; }
 h1 { font-size: 1.4rem; }
+form { display: grid; gap: .5rem; margin: 1.5rem 0; }
+label { font-weight: 600; }
+input, button { font: inherit; padding: .5em .7em; border: 1px solid GrayText; border-radius: 4px; }
+button { justify-self: start; cursor: pointer; }
+:focus-visible { outline: 3px solid Highlight; outline-offset: 2px; }
+[role=alert] { border-inline-start: 4px solid #c62828; padding-inline-start: .8em; }
 code { background: color-mix(in srgb, currentcolor 10%, transparent); border-radius: 4px; padding: .15em .4em; }
 `;
 
-/** Content Security Policy of these pages: their own style and nothing else. */
-export const PLAIN_PAGE_CSP = `default-src 'none'; style-src 'sha256-${createHash(
-  'sha256'
-)
-  .update(STYLE)
-  .digest(
-    'base64'
-  )}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
-/** Shown for a link that logs nobody in. */
-export const USED_LINK_PAGE = page(
-  'This link does not work any more',
-  `<p>Each link logs one browser in, once, and within a week. Whoever runs the relay makes a new one with</p>
+/** Content Security Policy of these pages: their own style, forms to the relay, and nothing else. */
+export const PLAIN_PAGE_CSP = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+
+/** Why somebody sees the login page, where it is not because they asked for it. */
+export type LoginProblem =
+  | 'used_link'
+  | 'unknown_key'
+  | 'write_key'
+  | 'revoked_key'
+  | 'expired_key'
+  | 'cross_site'
+  | 'rate_limited';
+
+const PROBLEMS: Record<LoginProblem, string> = {
+  used_link:
+    'This link does not work any more. Each link logs one browser in, once, and within a week.',
+  unknown_key:
+    'The relay does not know this key. Check that all of it was copied, and nothing else.',
+  write_key:
+    'This key is for notebooks: it begins with nbt_ and reads nothing. Keys for people begin with nbi_, nba_ or nbd_.',
+  revoked_key:
+    'This key was revoked. Ask whoever runs the course for the present one.',
+  expired_key:
+    'The time of this key is over. Ask whoever runs the course for a new one.',
+  cross_site:
+    "The form was not sent by this page. Try it again here; behind a proxy, the relay's public-url has to be the address that you see above.",
+  rate_limited:
+    'Too many attempts failed from your network. Try again in ten minutes.'
+};
+
+/** The page on which people log in by their key. */
+export function loginPage(problem?: LoginProblem): string {
+  const wrongKey = problem?.endsWith('_key') ?? false;
+  return page(
+    'Log in',
+    `${problem ? `<p role="alert" id="problem">${PROBLEMS[problem]}</p>` : ''}
+<form method="post" action="login">
+<label for="key">Your key</label>
+<input id="key" name="key" type="password" required autocomplete="current-password" autocapitalize="off" spellcheck="false"${wrongKey ? ' aria-invalid="true" aria-describedby="problem" autofocus' : ''}>
+<button>Log in</button>
+</form>
+<p>Whoever runs the relay makes keys with</p>
+<p><code>ipynb-telemetry key add COURSE --role instructor</code></p>
+<p>and links that log one browser into all courses with</p>
 <p><code>ipynb-telemetry link</code></p>
 <p>A browser that is logged in stays so for 30 days: <a href="./">go to the page</a>.</p>`
-);
+  );
+}
 
 /** Shown where the page was not built. */
 export const NO_PAGE_PAGE = page(

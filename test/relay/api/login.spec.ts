@@ -63,16 +63,14 @@ it.each([
   expect((await get(link)).status).toBe(303);
 });
 
-it.each([
-  '/login',
-  '/login?token=',
-  '/login?token=wrong',
-  '/login?token=a&token=b'
-])('%s is shown the way', async path => {
-  const response = await get(path);
-  expect(response.status).toBe(403);
-  expect(await response.text()).toContain('does not work any more');
-});
+it.each(['/login?token=', '/login?token=wrong', '/login?token=a&token=b'])(
+  '%s is shown the way',
+  async path => {
+    const response = await get(path);
+    expect(response.status).toBe(403);
+    expect(await response.text()).toContain('does not work any more');
+  }
+);
 
 it('a link used by two browsers at once lets one in', async () => {
   const link = await relay.relay.loginLink();
