@@ -40,6 +40,8 @@ import { mintLinkToken } from './login/links.js';
 import { openSessions } from './login/sessions.js';
 import { openRuleBook } from './privacy/ruleBook.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
+import { isPostHogJs } from './posthogjs/answers.js';
+import { createPostHogJs, readScripts } from './posthogjs/routes.js';
 import { createLogger, createReporter } from './reporter.js';
 import { VERSION } from './version.js';
 import { createWorkerSinks } from './workers/workerSinks.js';
@@ -223,6 +225,7 @@ export async function startRelay(
       logger.error({ id, problem: error.stack }, 'request failed')
   });
   await app.ready();
+  const postHogJs = createPostHogJs(await readScripts(config['posthog-js']));
 
   const server = await createRelayServer(
     {
@@ -244,6 +247,8 @@ export async function startRelay(
       const path = pathOf(request.url, prefix);
       if (isDoor(path)) {
         void door(request, response, path);
+      } else if (isPostHogJs(path)) {
+        postHogJs(request, response, path);
       } else {
         response.once('finish', () =>
           metrics.answered(path, response.statusCode)

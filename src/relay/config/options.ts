@@ -59,6 +59,8 @@ export interface RelayConfig {
   'engine-credentials': string | null;
   'address-rate': number;
   'key-rate': number;
+  /** Folder of posthog-js's scripts. */
+  'posthog-js': string | null;
   'log-level': 'debug' | 'info' | 'warn' | 'error' | 'silent';
   metrics: 'off' | 'local' | 'open';
   'metrics-courses': 'no' | 'yes';
@@ -300,6 +302,13 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
     kind: integer(0, 1_000_000, 'RATE'),
     default: () => 2000,
     meaning: 'The same for one key.'
+  },
+  'posthog-js': {
+    kind: text('a folder', 'FOLDER'),
+    default: () => null,
+    defaultText: 'none: pages bring posthog-js along',
+    meaning:
+      'The folder dist of the package posthog-js, served at /static/ to pages that load posthog-js from its host.'
   },
   'log-level': {
     kind: choice(['debug', 'info', 'warn', 'error', 'silent'], 'LEVEL'),
