@@ -24,6 +24,7 @@ import {
 import { doctorCommand } from './doctor.js';
 import { keyAddCommand, keyListCommand, keyRevokeCommand } from './key.js';
 import { linkCommand } from './link.js';
+import { logCompactCommand, logShowCommand, logVerifyCommand } from './log.js';
 import {
   notebooksCheckCommand,
   notebooksInsertCommand,
@@ -43,6 +44,9 @@ export const COMMANDS: readonly Command[] = [
   keyAddCommand,
   keyRevokeCommand,
   keyListCommand,
+  logShowCommand,
+  logVerifyCommand,
+  logCompactCommand,
   notebooksInsertCommand,
   notebooksUpdateCommand,
   notebooksRemoveCommand,
