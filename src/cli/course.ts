@@ -59,6 +59,16 @@ const SETTINGS = {
     meaning:
       'claimed (the default: students are who they say) or verified (only who the JupyterHub says; everything else is refused)'
   },
+  'hub-instructors': {
+    value: 'GROUPS',
+    meaning:
+      "The JupyterHub's groups whose members are instructors of the course, with commas between them; or none"
+  },
+  'hub-assistants': {
+    value: 'GROUPS',
+    meaning:
+      'The same for assistants; GROUP:SECTION shows them the students of that section alone'
+  },
   receiver: {
     value: 'TEXT',
     meaning: 'Who receives the data, as the notice says; the title by default'
@@ -238,6 +248,7 @@ function shown(course: Course): Record<string, unknown> {
   return {
     ...publicSettings(course),
     students: course.students ?? 'claimed',
+    hub: { instructors: [], assistants: [], ...course.hub },
     properties: course.properties ?? 'default',
     simulated: course.simulated === true,
     places: course.places === true,
@@ -277,6 +288,8 @@ function changesOf(options: Invocation['options']): CourseChanges {
     consent: text('consent') as CourseChanges['consent'],
     identity: text('identity'),
     students: text('students') as CourseChanges['students'],
+    hubInstructors: text('hub-instructors'),
+    hubAssistants: text('hub-assistants'),
     posthog: postHogOf(text),
     simulated: yesOrNo('simulated'),
     places: yesOrNo('places'),

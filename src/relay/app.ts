@@ -11,6 +11,7 @@ import { addCourseRoute } from './api/courseRoute.js';
 import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
 import type { CourseStore } from './courses/courseStore.js';
 import { RelayError } from './errors.js';
+import { addHubLogin } from './hub/loginRoutes.js';
 import { pathOf, requestId, STRICT_HEADERS } from './http.js';
 import type { RetentionStatus } from './log/retention.js';
 import type { LogStatus } from './log/types.js';
@@ -46,6 +47,8 @@ export interface AppParts extends PageParts {
   readiness: () => Readiness;
   /** Left out where nobody may read them. */
   metrics?: MetricsRouteOptions;
+  /** Told what is worth a line of the log; nothing personal. */
+  onProblem: (message: string) => void;
   onError: (id: string, error: Error) => void;
 }
 
@@ -106,6 +109,9 @@ export function createApp(parts: AppParts): FastifyInstance {
     addMetricsRoute(app, parts.metrics);
   }
   addPageRoutes(app, parts);
+  if (parts.hubLogin) {
+    addHubLogin(app, { ...parts, login: parts.hubLogin });
+  }
   return app;
 }
 

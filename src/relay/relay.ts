@@ -26,7 +26,8 @@ import { makeDataFolder, writeFileWhole } from './files.js';
 import { watchLog, type WatchedLog } from './health.js';
 import { HSTS, pathOf } from './http.js';
 import { drained, listen, prefixOf, urlHost } from './listener.js';
-import { createHubApi } from './hub/hubApi.js';
+import { hubOf } from './hub/fromConfig.js';
+import { principalNow } from './hub/loginRoutes.js';
 import { createStudentCheck } from './hub/students.js';
 import { compact } from './log/compact.js';
 import { watchDisk, type DiskReserve } from './log/diskReserve.js';
@@ -97,13 +98,8 @@ export async function startRelay(
   const publicUrl = config['public-url'];
   const prefix =
     config.prefix ?? (publicUrl === null ? '' : prefixOf(publicUrl));
-  const hub =
-    config['hub-api-url'] === null
-      ? null
-      : createHubApi({
-          apiUrl: config['hub-api-url'],
-          token: config['hub-token']
-        });
+  const hub = hubOf(config, prefix);
+  const hubLogin = hub?.login ?? null;
   const secure = publicUrl?.startsWith('https:') ?? config['tls-cert'] !== null;
   const admission = createAdmission({
     trustedProxies: config['trusted-proxies'],
@@ -182,7 +178,7 @@ export async function startRelay(
     deadLetters: { put: letters => deadLetters!.put(letters) },
     courses,
     duplicates,
-    studentOf: createStudentCheck(hub),
+    studentOf: createStudentCheck(hub?.api ?? null),
     rulesOf: course => rules.rulesOf(course),
     bodyLimitBytes: config['body-limit-bytes'],
     decompressedLimitBytes: config['decompressed-limit-bytes'],
@@ -211,6 +207,9 @@ export async function startRelay(
     secure,
     admission,
     failedLogins: createLoginLimit(config['trusted-proxies']),
+    hubLogin,
+    ...(hubLogin ? { ofHub: principalNow(hubLogin, courses) } : {}),
+    onProblem: problem => logger.warn({ problem }, 'log-in by the Hub'),
     readiness,
     ...(config.metrics === 'off'
       ? {}

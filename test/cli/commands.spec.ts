@@ -92,6 +92,7 @@ describe('courses and keys', () => {
         text: null
       },
       students: 'claimed',
+      hub: { instructors: [], assistants: [] },
       properties: 'default',
       simulated: false,
       places: false,
@@ -145,6 +146,8 @@ describe('courses and keys', () => {
         ...['--notice-text', 'Ask us anything.', '--events', 'cell, start'],
         ...['--simulated', 'yes', '--posthog', 'off'],
         ...['--students', 'verified', '--properties', 'hint, answer'],
+        ...['--hub-instructors', 'staff, deans'],
+        ...['--hub-assistants', 'tutors,x:y:monday'],
         ...['--origins', 'https://Hub.example.org/, https://lite.example']
       )
     ).toEqual({
@@ -163,6 +166,10 @@ describe('courses and keys', () => {
         text: 'Ask us anything.'
       },
       students: 'verified',
+      hub: {
+        instructors: ['staff', 'deans'],
+        assistants: [{ group: 'tutors' }, { group: 'x:y', section: 'monday' }]
+      },
       properties: ['answer', 'hint'],
       simulated: true,
       places: false,

@@ -14,6 +14,8 @@ export interface AuthenticationParts {
   sessions: Pick<Sessions, 'principalOf'>;
   /** Address under which browsers come, where it was configured. */
   publicUrl: string | null;
+  /** What somebody who came by the Hub may do now; without it nobody did. */
+  ofHub?: (principal: Principal) => Principal | undefined;
 }
 
 /** Methods that change nothing. */
@@ -50,13 +52,21 @@ export function createAuthenticate(
 
 /**
  * Who a session belongs to now. One that a key opened is as good as the key: it ends when the key
- * is revoked or expires, and nobody has to be found and logged out.
+ * is revoked or expires, and nobody has to be found and logged out. One by the Hub is as good as
+ * what courses say of the Hub's groups.
  */
 export function currentPrincipal(
-  { courses, sessions }: Pick<AuthenticationParts, 'courses' | 'sessions'>,
+  {
+    courses,
+    sessions,
+    ofHub
+  }: Pick<AuthenticationParts, 'courses' | 'sessions' | 'ofHub'>,
   session: string | undefined
 ): Principal | undefined {
   const principal = sessions.principalOf(session);
+  if (principal?.via === 'hub') {
+    return ofHub?.(principal);
+  }
   if (principal?.via !== 'key') {
     return principal;
   }

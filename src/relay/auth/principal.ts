@@ -22,6 +22,8 @@ export interface Principal {
   /** An assistant of one section sees its students only. */
   section?: string;
   via: 'link' | 'key' | 'hub';
+  /** What the Hub said at the log-in of somebody who came by it. */
+  hub?: { groups: readonly string[]; admin: boolean };
 }
 
 declare module 'fastify' {

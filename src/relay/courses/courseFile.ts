@@ -5,6 +5,7 @@ import {
   type EventName,
   type PrivacyLevel
 } from '../../events/index.js';
+import { isCourseHubGroups, type CourseHubGroups } from '../hub/roles.js';
 import { EXPECTED_EVENTS, isEventList } from './eventList.js';
 import { KEY_KINDS, type KeyKind } from './keys.js';
 import { EXPECTED_PROPERTIES, isPropertySetting } from './propertyList.js';
@@ -46,6 +47,8 @@ export interface Course {
    * (`verified`): a batch that nobody vouches for is refused then.
    */
   students?: (typeof STUDENTS)[number];
+  /** Groups of the Hub whose members may see the course. */
+  hub?: CourseHubGroups;
   /** Own destination; without it the relay's. */
   posthog?: CoursePostHog;
   /** Origins of the pages that may send, in lower case; all where there is no such list. */
@@ -249,6 +252,9 @@ export function problemOf(course: Course): string | null {
   }
   if (course.students !== undefined && !STUDENTS.includes(course.students)) {
     return expected('students', STUDENTS.join(', '), course.students);
+  }
+  if (course.hub !== undefined && !isCourseHubGroups(course.hub)) {
+    return expected('hub', '{instructors: […], assistants: […]}', course.hub);
   }
   if (course.events !== undefined && !isEventList(course.events)) {
     return expected(

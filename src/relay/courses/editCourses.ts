@@ -11,6 +11,7 @@ import {
   type CoursePostHog,
   type CourseKey
 } from './courseFile.js';
+import { readAssistantGroups, readInstructorGroups } from '../hub/roles.js';
 import { readEventList } from './eventList.js';
 import { hashSecret, mintKey, mintKeyId, type KeyKind } from './keys.js';
 import { readProperties } from './propertyList.js';
@@ -43,6 +44,9 @@ export type CourseChanges = Partial<
   posthog?: CoursePostHog | 'relay' | undefined;
   /** `any`: pages of every origin may send, as without this setting. */
   origins?: string[] | 'any';
+  /** As `readInstructorGroups` and `readAssistantGroups` take them. */
+  hubInstructors?: string;
+  hubAssistants?: string;
   /** `pseudonyms` needs `pseudonym`, too. */
   identity?: string;
   /** As `readEventList` takes it. */
@@ -181,7 +185,17 @@ function edit(
 }
 
 function applied(course: Course, changes: CourseChanges): Course {
-  const { notice, events, properties, ...rest } = changes;
+  const { notice, events, properties, hubInstructors, hubAssistants, ...rest } =
+    changes;
+  const hub = {
+    ...course.hub,
+    ...(hubInstructors === undefined
+      ? {}
+      : { instructors: readInstructorGroups(hubInstructors) }),
+    ...(hubAssistants === undefined
+      ? {}
+      : { assistants: readAssistantGroups(hubAssistants) })
+  };
   const given = Object.fromEntries(
     Object.entries(rest).filter(([, value]) => value !== undefined)
   );
@@ -194,6 +208,7 @@ function applied(course: Course, changes: CourseChanges): Course {
     ...(properties === undefined
       ? {}
       : { properties: read(() => readProperties(properties)) }),
+    ...(Object.keys(hub).length > 0 ? { hub } : {}),
     notice: { ...course.notice, ...notice }
   } as Course;
   if (changes.posthog === 'relay') {

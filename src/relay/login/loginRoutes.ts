@@ -6,6 +6,7 @@ import { isOwnPage } from '../auth/sameSite.js';
 import type { LoginLimit } from '../auth/limits.js';
 import type { CourseStore } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
+import type { HubLogin } from '../hub/loginRoutes.js';
 import { useLinkToken } from './links.js';
 import { loginPage, PLAIN_PAGE_CSP, type LoginProblem } from './pages.js';
 import {
@@ -27,6 +28,9 @@ export interface LoginParts {
   publicUrl: string | null;
   /** Whether browsers come by https. */
   secure: boolean;
+  /** How people log in by the Hub; null where they do not. */
+  hubLogin: HubLogin | null;
+  ofHub?: (principal: Principal) => Principal | undefined;
   /** Counts logins that failed. */
   failedLogins: LoginLimit;
 }
@@ -34,6 +38,7 @@ export interface LoginParts {
 /** Adds the routes. */
 export function addLoginRoutes(app: FastifyInstance, parts: LoginParts): void {
   const { courses, sessions, failedLogins } = parts;
+  const byHub = parts.hubLogin !== null;
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string', bodyLimit: 4096 },
@@ -65,10 +70,10 @@ export function addLoginRoutes(app: FastifyInstance, parts: LoginParts): void {
     if (token === undefined) {
       return isLoggedIn(request)
         ? reply.redirect(parts.root, 303)
-        : send(reply, 200);
+        : send(reply, byHub, 200);
     }
     if (await isOverLimit(request, reply)) {
-      return send(reply, 503, 'rate_limited');
+      return send(reply, byHub, 503, 'rate_limited');
     }
     if (
       typeof token === 'string' &&
@@ -81,21 +86,21 @@ export function addLoginRoutes(app: FastifyInstance, parts: LoginParts): void {
       return reply.redirect(parts.root, 303);
     }
     await failedLogins.failed(request.raw);
-    return send(reply, 403, 'used_link');
+    return send(reply, byHub, 403, 'used_link');
   });
 
   app.post('/login', async (request, reply) => {
     if (!isOwnPage(request.headers, parts.publicUrl)) {
-      return send(reply, 403, 'cross_site');
+      return send(reply, byHub, 403, 'cross_site');
     }
     if (await isOverLimit(request, reply)) {
-      return send(reply, 503, 'rate_limited');
+      return send(reply, byHub, 503, 'rate_limited');
     }
     const form = request.body instanceof URLSearchParams ? request.body : null;
     const holder = courses.readerOf(form?.get('key')?.trim() ?? '');
     if (holder.kind !== 'known') {
       await failedLogins.failed(request.raw);
-      return send(reply, 403, `${holder.kind}_key`);
+      return send(reply, byHub, 403, `${holder.kind}_key`);
     }
     return logIn(request, reply, principalOfKey(holder.key));
   });
@@ -122,6 +127,7 @@ export function addLoginRoutes(app: FastifyInstance, parts: LoginParts): void {
 
 function send(
   reply: FastifyReply,
+  byHub: boolean,
   status: number,
   problem?: LoginProblem
 ): FastifyReply {
@@ -133,7 +139,7 @@ function send(
       'referrer-policy': 'same-origin'
     })
     .type('text/html; charset=utf-8')
-    .send(loginPage(problem));
+    .send(loginPage(problem, byHub));
 }
 
 /** Why a browser asks, where it is not because somebody opened the page. */

@@ -46,12 +46,15 @@ const PROBLEMS: Record<LoginProblem, string> = {
     'Too many attempts failed from your network. Try again in ten minutes.'
 };
 
-/** The page on which people log in by their key. */
-export function loginPage(problem?: LoginProblem): string {
+const HUB_LINK = `
+<p><a href="login/hub">Log in with JupyterHub</a>, or by a key:</p>`;
+
+/** The page on which people log in by their key. @param byHub whether they may by the Hub, too */
+export function loginPage(problem?: LoginProblem, byHub = false): string {
   const wrongKey = problem?.endsWith('_key') ?? false;
   return page(
     'Log in',
-    `${problem ? `<p role="alert" id="problem">${PROBLEMS[problem]}</p>` : ''}
+    `${problem ? `<p role="alert" id="problem">${PROBLEMS[problem]}</p>` : ''}${byHub ? HUB_LINK : ''}
 <form method="post" action="login">
 <label for="key">Your key</label>
 <input id="key" name="key" type="password" required autocomplete="current-password" autocapitalize="off" spellcheck="false"${wrongKey ? ' aria-invalid="true" aria-describedby="problem" autofocus' : ''}>
@@ -62,6 +65,38 @@ export function loginPage(problem?: LoginProblem): string {
 <p>and links that log one browser into all courses with</p>
 <p><code>ipynb-telemetry link</code></p>
 <p>A browser that is logged in stays so for 30 days: <a href="./">go to the page</a>.</p>`
+  );
+}
+
+/** Shown for a log-in that did not come to its end, or that another browser began. */
+export const FAILED_LOGIN_PAGE = page(
+  'That did not work',
+  `<p>The log-in took too long, was called off, or was begun in another browser.</p>
+<p><a href="login/hub">Log in with JupyterHub</a> again.</p>`
+);
+
+/** Shown while the Hub gives no answer. */
+export const HUB_AWAY_PAGE = page(
+  'The JupyterHub does not answer',
+  `<p>Try again in a moment: <a href="login/hub">log in with JupyterHub</a>. The log of the relay says more.</p>`
+);
+
+/** Shown where the Hub does not let somebody use this service. */
+export const NO_ACCESS_PAGE = page(
+  'Your account may not use this service',
+  `<p>Whoever runs the JupyterHub gives a group the scope <code>access:services!service=…</code> with the name of this service.</p>`
+);
+
+/** Shown to who is in no group that a course names. @param groups those that would do */
+export function noGroupPage(name: string, groups: readonly string[]): string {
+  const needed =
+    groups.length === 0
+      ? 'a group of the JupyterHub that one of the courses here names'
+      : `the JupyterHub’s group ${groups.map(group => `<code>${escape(group)}</code>`).join(' or ')}`;
+  return page(
+    'There is nothing here for your account',
+    `<p>You are logged in as <code>${escape(name)}</code>, who is not in ${needed}.</p>
+<p>Ask whoever runs the course, and then <a href="login/hub">log in again</a>.</p>`
   );
 }
 
@@ -88,4 +123,12 @@ ${content}
 </body>
 </html>
 `;
+}
+
+/** Text within HTML. */
+function escape(text: string): string {
+  return text.replace(
+    /[&<>"']/g,
+    character => `&#${character.codePointAt(0)};`
+  );
 }

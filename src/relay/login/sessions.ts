@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { ROLES, type Principal } from '../auth/principal.js';
 import { hashSecret } from '../courses/keys.js';
 import { readIfThere, writeFileWhole } from '../files.js';
+import { cookieOf } from './cookies.js';
 
 /** Name of the cookie. */
 export const SESSION_COOKIE = 'ipynb_telemetry_session';
@@ -13,8 +14,12 @@ const SESSION_MS = SESSION_DAYS * 86_400_000;
 
 /** The sessions that are open. */
 export interface Sessions {
-  /** Opens a session; resolves to the cookie's value once its hash is on disk. */
-  open(principal: Principal): Promise<string>;
+  /**
+   * Opens a session; resolves to the cookie's value once its hash is on disk.
+   *
+   * @param ms how long it lasts; default: `SESSION_DAYS`.
+   */
+  open(principal: Principal, ms?: number): Promise<string>;
   /**
    * Whose open session the value belongs to. What a key may do now is for the caller to look up:
    * the session keeps what it might when it was entered.
@@ -64,7 +69,7 @@ export async function openSessions(
   }
 
   return {
-    async open(principal) {
+    async open(principal, ms = SESSION_MS) {
       const value = randomBytes(32).toString('base64url');
       for (const [hash, { expires }] of sessions) {
         if (expires <= now()) {
@@ -72,7 +77,7 @@ export async function openSessions(
         }
       }
       sessions.set(hashSecret(value), {
-        expires: now() + SESSION_MS,
+        expires: now() + ms,
         principal
       });
       await write();
@@ -93,20 +98,17 @@ export async function openSessions(
 
 /** The session's value among the cookies of a request. */
 export function sessionOf(cookies: string | undefined): string | undefined {
-  return cookies
-    ?.split(';')
-    .map(cookie => cookie.trim())
-    .find(cookie => cookie.startsWith(`${SESSION_COOKIE}=`))
-    ?.slice(SESSION_COOKIE.length + 1);
+  return cookieOf(cookies, SESSION_COOKIE);
 }
 
 /** The header that sets the cookie. `path` is the relay's prefix with slashes at both ends. */
 export function sessionCookie(
   value: string,
   path: string,
-  secure: boolean
+  secure: boolean,
+  ms = SESSION_MS
 ): string {
-  return `${SESSION_COOKIE}=${value}; Path=${path}; Max-Age=${SESSION_MS / 1000}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
+  return `${SESSION_COOKIE}=${value}; Path=${path}; Max-Age=${ms / 1000}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
 }
 
 /** A file that cannot be read logs everyone out, which one link mends. */
