@@ -19,6 +19,7 @@ import {
 import {
   courseAddCommand,
   courseListCommand,
+  courseSectionCommand,
   courseSetCommand
 } from './course.js';
 import { doctorCommand } from './doctor.js';
@@ -40,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
   doctorCommand,
   courseAddCommand,
   courseSetCommand,
+  courseSectionCommand,
   courseListCommand,
   keyAddCommand,
   keyRevokeCommand,

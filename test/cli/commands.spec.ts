@@ -499,7 +499,7 @@ describe('the documentation', () => {
       return;
     }
     const outside = argv.map(word =>
-      /\.(key|ipynb)$|^lessons$|^\//.test(word)
+      /\.(key|ipynb|txt)$|^lessons$|^\//.test(word)
         ? join(folder, word.replaceAll('/', '-'))
         : word
     );
@@ -524,6 +524,9 @@ describe('the documentation', () => {
         ...['course', 'add', 'python-101', '--title', 'x'],
         ...(at < 0 ? [] : outside.slice(at, at + 2))
       );
+    }
+    for (const word of outside.filter(each => each.endsWith('.txt'))) {
+      await writeFile(word, 'ADA-LOVELACE\n');
     }
     const { code, err } = await cli(...outside);
     expect(code === 0 || /id of a key/.test(err)).toBe(true);

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { LiveMessage } from '../../api/index.js';
 import type { InsightsSink } from '../../sinks/index.js';
+import type { View } from '../auth/view.js';
 
 /** How a stream behaves. */
 export interface LiveOptions {
@@ -35,17 +36,27 @@ export class LiveStreams {
    * that falls behind is let go of: it comes back by itself and begins with a new snapshot.
    *
    * The headers must have been written. Returns false if there is no such course.
+   *
+   * @param view what the reader gets to see; asked for at each message, and null once the reader
+   *   may see nothing any more, which ends the stream.
    */
   stream(
     response: ServerResponse,
     insights: InsightsSink,
-    course: string
+    course: string,
+    view: () => View | null = () => rows => rows
   ): boolean {
     // Subscribed before the snapshot is taken: what comes in between is told twice, not lost.
-    const unsubscribe = insights.subscribe(course, change =>
-      send({ event: 'change', data: change })
-    );
-    const snapshot = insights.snapshot(course);
+    const unsubscribe = insights.subscribe(course, change => {
+      const seen = view()?.(change);
+      if (seen) {
+        send({ event: 'change', data: seen });
+      } else {
+        response.end();
+      }
+    });
+    const all = insights.snapshot(course);
+    const snapshot = all && view()?.(all);
     if (!snapshot) {
       unsubscribe();
       return false;
@@ -76,6 +87,10 @@ export class LiveStreams {
       // Nothing that waited has left since the last beat: nobody is reading.
       if (unsent > 0 && performance.now() - sentAt > this.#heartbeatMs) {
         response.destroy();
+        return;
+      }
+      if (!view()) {
+        response.end();
         return;
       }
       write('event: ping\ndata: {}\n\n');

@@ -2,7 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CourseSummary } from '../../api/index.js';
 import type { InsightsSink } from '../../sinks/index.js';
-import { mayEnter, requires } from '../auth/principal.js';
+import { mayEnter, requires, type Principal } from '../auth/principal.js';
+import { Views, type View } from '../auth/view.js';
 import type { CourseStore } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
 import { addLoginRoutes, type LoginParts } from '../login/loginRoutes.js';
@@ -27,6 +28,16 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
   const { courses, insights, streams, page } = parts;
 
   addLoginRoutes(app, parts);
+  const views = new Views();
+
+  /** Who asks, a while after the request came: a key may have been revoked meanwhile. */
+  function principalNow(request: FastifyRequest): Principal | undefined {
+    try {
+      return app.authenticate(request);
+    } catch {
+      return undefined;
+    }
+  }
 
   app.get('/api/v1/courses', { preHandler: requires('display') }, request =>
     courses
@@ -43,7 +54,7 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
     if (!snapshot) {
       throw new RelayError('unknown_course', { given: JSON.stringify(id) });
     }
-    return snapshot;
+    return views.of(request.principal, courses.course(id)!)(snapshot);
   });
 
   app.get('/api/v1/live', ofCourse, (request, reply) => {
@@ -64,7 +75,14 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
       // Proxies such as nginx would hold events back.
       'x-accel-buffering': 'no'
     });
-    if (!streams.stream(reply.raw, insights, id)) {
+    const view = (): View | null => {
+      const course = courses.course(id);
+      const principal = principalNow(request);
+      return course && principal && mayEnter(principal, id)
+        ? views.of(principal, course)
+        : null;
+    };
+    if (!streams.stream(reply.raw, insights, id, view)) {
       reply.raw.end();
     }
     return reply;

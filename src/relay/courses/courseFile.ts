@@ -51,6 +51,8 @@ export interface Course {
   hub?: CourseHubGroups;
   /** Own destination; without it the relay's. */
   posthog?: CoursePostHog;
+  /** Students of each section, as events name them. */
+  sections?: Record<string, string[]>;
   /** Origins of the pages that may send, in lower case; all where there is no such list. */
   origins?: string[];
   /** Counts the changes of the settings. */
@@ -295,6 +297,9 @@ export function problemOf(course: Course): string | null {
   if (course.places !== undefined && typeof course.places !== 'boolean') {
     return expected('places', 'true or false', course.places);
   }
+  if (course.sections !== undefined && !isSections(course.sections)) {
+    return expected('sections', '{"NAME": ["STUDENT", …]}', 'something else');
+  }
   if (
     course.origins !== undefined &&
     !(
@@ -333,6 +338,18 @@ function problemOfPostHog(posthog: unknown): string | null {
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+function isSections(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every(
+      students =>
+        Array.isArray(students) &&
+        students.every(student => typeof student === 'string')
+    )
+  );
 }
 
 /** Whether the text is what browsers send as `Origin`; "null" is none, as any page can make itself that. */

@@ -117,6 +117,30 @@ export async function setCourse(
   return course!;
 }
 
+/**
+ * Says who belongs to a section; nobody takes the section away.
+ *
+ * @param students as events name them.
+ */
+export async function setSection(
+  file: string,
+  id: string,
+  section: string,
+  students: readonly string[]
+): Promise<void> {
+  await edit(file, content => {
+    const course = content.courses.find(other => other.id === id);
+    if (!course) {
+      throw unknownCourse(id, content);
+    }
+    const { [section]: _old, ...others } = course.sections ?? {};
+    course.sections =
+      students.length === 0
+        ? others
+        : { ...others, [section]: [...new Set(students)] };
+  });
+}
+
 /** What can be said of a new key. */
 export interface KeyChoices {
   /** What it is for; `write` by default. */
