@@ -16,6 +16,7 @@ import {
   type Command,
   type Invocation
 } from './command.js';
+import { backupCommand, restoreCommand } from './backup.js';
 import {
   courseAddCommand,
   courseListCommand,
@@ -39,6 +40,8 @@ export const COMMANDS: readonly Command[] = [
   relayCommand,
   linkCommand,
   doctorCommand,
+  backupCommand,
+  restoreCommand,
   courseAddCommand,
   courseSetCommand,
   courseSectionCommand,

@@ -33,20 +33,14 @@ export async function examine({
     return findings;
   }
   const { config } = resolved;
-  const later = config as {
-    'disk-reserve-bytes'?: number;
-    'tls-cert'?: string | null;
-  };
-  const {
-    'disk-reserve-bytes': reserve = 256 * 1024 * 1024,
-    'tls-cert': cert = null
-  } = later;
   const paths = dataPaths(config.data);
-  findings.push(...(await checkFolder(config.data, reserve)));
+  findings.push(
+    ...(await checkFolder(config.data, config['disk-reserve-bytes']))
+  );
   const { content, findings: ofCourses } = await readCourses(paths.courses);
   findings.push(...ofCourses);
-  if (cert !== null) {
-    findings.push(await checkCertificate(cert, Date.now()));
+  if (config['tls-cert'] !== null) {
+    findings.push(await checkCertificate(config['tls-cert'], Date.now()));
   }
 
   const readiness = await ask(paths, findings);
