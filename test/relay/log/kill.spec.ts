@@ -84,7 +84,7 @@ async function cuttable(): Promise<
 }
 
 describe('the log under power cuts', () => {
-  const rounds = LONG ? 60 : 3;
+  const rounds = LONG ? 100 : 5;
   it(`keeps every acknowledged record once, over ${rounds} cuts`, async () => {
     const disk = await cuttable();
     if (!disk) {
