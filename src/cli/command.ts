@@ -5,6 +5,8 @@ import { ENV_PREFIX } from '../relay/config/options.js';
 export interface CommandOption {
   /** Placeholder of its value; none for a switch. */
   value?: string;
+  /** May be given several times: its values are among `lists`. */
+  many?: true;
   meaning: string;
 }
 
@@ -16,6 +18,8 @@ export interface Invocation {
   rest: readonly string[];
   /** Values of the options: text, or true for a switch. */
   options: Readonly<Record<string, string | boolean | undefined>>;
+  /** Values of the options that may be given several times. */
+  lists: Readonly<Record<string, readonly string[]>>;
   env: NodeJS.ProcessEnv;
   /** Writes a line to standard output. */
   print: (line: string) => void;

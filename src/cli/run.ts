@@ -33,7 +33,15 @@ import {
   notebooksRemoveCommand,
   notebooksUpdateCommand
 } from './notebooks.js';
+import {
+  deadLettersDropCommand,
+  deadLettersExportCommand,
+  deadLettersListCommand,
+  deadLettersReplayCommand,
+  deadLettersShowCommand
+} from './deadLetters.js';
 import { relayCommand } from './relay.js';
+import { replayCommand } from './replay.js';
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -52,6 +60,12 @@ export const COMMANDS: readonly Command[] = [
   logShowCommand,
   logVerifyCommand,
   logCompactCommand,
+  deadLettersListCommand,
+  deadLettersShowCommand,
+  deadLettersExportCommand,
+  deadLettersReplayCommand,
+  deadLettersDropCommand,
+  replayCommand,
   notebooksInsertCommand,
   notebooksUpdateCommand,
   notebooksRemoveCommand,
@@ -136,9 +150,12 @@ function parse(
       args: [...argv],
       allowPositionals: true,
       options: Object.fromEntries(
-        Object.entries(command.options).map(([name, { value }]) => [
+        Object.entries(command.options).map(([name, { value, many }]) => [
           name,
-          { type: value === undefined ? 'boolean' : 'string' } as const
+          {
+            type: value === undefined ? 'boolean' : 'string',
+            multiple: many === true
+          } as const
         ])
       )
     });
@@ -164,7 +181,12 @@ function parse(
       command.args.map((name, index) => [name, positionals[index]!])
     ),
     rest: positionals.slice(count),
-    options: values as Invocation['options'],
+    options: Object.fromEntries(
+      Object.entries(values).filter(([, value]) => !Array.isArray(value))
+    ) as Invocation['options'],
+    lists: Object.fromEntries(
+      Object.entries(values).filter(([, value]) => Array.isArray(value))
+    ) as Invocation['lists'],
     env,
     print: terminal.out,
     warn: terminal.err,

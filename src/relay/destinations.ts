@@ -1,6 +1,8 @@
 /** Which PostHog projects the courses' events go to, each under a name that outlives its key. */
 import { createHash } from 'node:crypto';
+import type { RelayConfig } from './config/options.js';
 import type { Course } from './courses/courseFile.js';
+import type { CourseStore } from './courses/courseStore.js';
 
 /** A PostHog project. */
 export interface Project {
@@ -19,6 +21,14 @@ export interface Destination {
   problem: string | null;
 }
 
+/** The relay's own project, where one is configured. */
+export function projectOf(
+  config: Pick<RelayConfig, 'posthog-host' | 'posthog-key'>
+): Project | null {
+  const apiKey = config['posthog-key'];
+  return apiKey === null ? null : { host: config['posthog-host'], apiKey };
+}
+
 /** Name of the relay's own project. */
 export const RELAY_DESTINATION = 'posthog';
 
@@ -32,6 +42,27 @@ export function destinationNameOf(
     return relay === null || simulated === true ? null : RELAY_DESTINATION;
   }
   return posthog === 'off' ? null : `${RELAY_DESTINATION}-${id}`;
+}
+
+/** Whether a course's events go to the destination of this name. */
+export function goesTo(
+  course: Course | undefined,
+  name: string,
+  relay: Project | null
+): boolean {
+  return course !== undefined && destinationNameOf(course, relay) === name;
+}
+
+/** Courses among those of a destination where PostHog may look up places. */
+export function placesOf(
+  name: string,
+  courses: Pick<CourseStore, 'all'>,
+  relay: Project | null
+): string[] {
+  return courses
+    .all()
+    .filter(course => course.places === true && goesTo(course, name, relay))
+    .map(({ id }) => id);
 }
 
 /** Every destination that the relay and the courses name. */

@@ -1,10 +1,11 @@
-/** Feeds every reader of the log: the instructors' page, each PostHog project that courses name, and whatever is added. */
+/** Feeds every reader of the log: the instructors' page, and each PostHog project that courses name. */
 import type { SinkStatus } from '../api/index.js';
 import type { InsightsSink, PostHogSinkOptions, Sink } from '../sinks/index.js';
 import type { CourseStore } from './courses/courseStore.js';
 import {
-  destinationNameOf,
   destinationsOf,
+  goesTo,
+  placesOf,
   type Destination,
   type Project
 } from './destinations.js';
@@ -20,8 +21,6 @@ export interface FeedersOptions {
   deadLetters: DeadLetters;
   courses: CourseStore;
   insights: InsightsSink;
-  /** Sinks beside these, which get every course's records and have a cursor under their name. */
-  more?: readonly Sink[];
   /** Folder of the cursors. */
   cursors: string;
   /** For courses that name no project of their own. */
@@ -67,14 +66,6 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
   const simulated = (id: string): boolean =>
     courses.course(id)?.simulated === true;
 
-  function accepts(course: string, name: string): boolean {
-    const found = courses.course(course);
-    return (
-      found !== undefined &&
-      destinationNameOf(found, options.destination) === name
-    );
-  }
-
   function feed(
     sink: Sink,
     cursor: Cursor,
@@ -88,7 +79,10 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
       deadLetters,
       simulated,
       ...(more.only === true
-        ? { accepts: (course: string) => accepts(course, sink.name) }
+        ? {
+            accepts: (course: string) =>
+              goesTo(courses.course(course), sink.name, options.destination)
+          }
         : {}),
       onStatus: status => onStatus(sumOf(before, status))
     });
@@ -127,10 +121,7 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
   /** Makes the destination's feeder what it should be; one course's mistake holds up no other. */
   async function bringTo(destination: Destination): Promise<void> {
     const { name, host, apiKey, problem } = destination;
-    const places = courses
-      .all()
-      .filter(course => course.places === true && accepts(course.id, name))
-      .map(({ id }) => id);
+    const places = placesOf(name, courses, options.destination);
     const signature = JSON.stringify([host, apiKey, places]);
     const present = fed.get(name);
     if (present?.signature === signature) {
@@ -179,9 +170,6 @@ export async function startFeeders(options: FeedersOptions): Promise<Feeders> {
   }
 
   feed(options.insights, memoryCursor());
-  for (const sink of options.more ?? []) {
-    feed(sink, await cursors.open(sink.name));
-  }
   await reconcile();
   let turn = Promise.resolve();
   const timer = setInterval(() => {

@@ -20,6 +20,7 @@ import { openCourseStore } from './courses/courseStore.js';
 import { createDoor, isDoor } from './door/door.js';
 import { createDuplicateWindow } from './door/duplicates.js';
 import { rebuildWindow } from './door/rebuild.js';
+import { projectOf } from './destinations.js';
 import { furthestCursor, startFeeders, type Feeders } from './feeders.js';
 import { feedsSinks, startScaling, type Scaling } from './forward/scaling.js';
 import { makeDataFolder, writeFileWhole } from './files.js';
@@ -43,6 +44,8 @@ import { openRuleBook } from './privacy/ruleBook.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
 import { isPostHogJs } from './posthogjs/answers.js';
 import { createPostHogJs, readScripts } from './posthogjs/routes.js';
+import { pipelineOperations } from './pipeline/operations.js';
+import { replaySinks } from './pipeline/replaySinks.js';
 import { createLogger, createReporter } from './reporter.js';
 import { VERSION } from './version.js';
 import { createWorkerSinks } from './workers/workerSinks.js';
@@ -119,6 +122,9 @@ export async function startRelay(
   let reserve: DiskReserve | undefined;
   let retention: Retention | undefined;
   const workerSinks = createWorkerSinks();
+  const createPostHogSink =
+    parts.createPostHogSink ?? workerSinks.createPostHogSink;
+  const destination = projectOf(config);
 
   const insights = createInsightsSink({
     titleOf: id => courses.course(id)?.title,
@@ -152,7 +158,20 @@ export async function startRelay(
   const operations: Operations = {
     readiness: () => Promise.resolve(readiness()),
     'log-compact': (args, progress, signal) =>
-      compact(log!, retention!, args, progress, signal)
+      compact(log!, retention!, args, progress, signal),
+    ...pipelineOperations(() => ({
+      log: {
+        ...watched!,
+        read: from => log!.read(from),
+        status: () => log!.status()
+      },
+      deadLetters: deadLetters!,
+      courses,
+      duplicates,
+      rulesOf: course => rules.rulesOf(course),
+      simulated: id => courses.course(id)?.simulated === true,
+      sinks: replaySinks({ courses, destination, env, createPostHogSink })
+    }))
   };
 
   const rules = openRuleBook(paths, error =>
@@ -318,13 +337,9 @@ export async function startRelay(
         courses,
         insights,
         cursors: paths.cursors,
-        destination:
-          config['posthog-key'] === null
-            ? null
-            : { host: config['posthog-host'], apiKey: config['posthog-key'] },
+        destination,
         env,
-        createPostHogSink:
-          parts.createPostHogSink ?? workerSinks.createPostHogSink,
+        createPostHogSink,
         onStatus,
         onProblem: message => logger.error({ problem: message }, 'destination')
       });

@@ -16,7 +16,7 @@ import type { DeadLetter, DeadLetters } from './deadLetters.js';
 
 /** What a feeder connects. */
 export interface FeederOptions {
-  log: EventLog;
+  log: Pick<EventLog, 'read' | 'status' | 'onDurable'>;
   sink: Sink;
   /** Moves only past what the sink confirmed, or what is durable among the dead letters. */
   cursor: Cursor;
@@ -33,6 +33,8 @@ export interface FeederOptions {
   sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
   /** Most bytes of JSON in a delivery, about; a single longer event goes alone. Default 5 MB. */
   maxBytes?: number;
+  /** End at the log's present end instead of waiting for more. */
+  once?: boolean;
   /** How long `stop` waits for the delivery in flight, in milliseconds. Default 5000. */
   stopGraceMs?: number;
 }
@@ -40,6 +42,8 @@ export interface FeederOptions {
 /** A sink's feeder at work. */
 export interface Feeder {
   status(): SinkStatus;
+  /** Resolves when nothing is fed any more: after `stop`, or at the log's end where it feeds `once`. */
+  readonly done: Promise<void>;
   /** Cuts a pause short: what was wrong may have been put right. */
   wake(): void;
   /**
@@ -137,6 +141,10 @@ class LogFeeder implements Feeder {
     };
   }
 
+  get done(): Promise<void> {
+    return this.#running;
+  }
+
   wake(): void {
     this.#pause.abort();
   }
@@ -169,6 +177,9 @@ class LogFeeder implements Feeder {
           const { last } = this.options.log.status();
           await this.#catchUp();
           await this.#pass(last);
+          if (this.options.once === true && this.#position.seq > last) {
+            return;
+          }
           await this.#waitForMoreThan(last);
         } catch (error) {
           await this.#stumble(messageOf(error));
