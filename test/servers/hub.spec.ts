@@ -1,14 +1,21 @@
 /** The relay as a service of Debian's real JupyterHub: who students are, who instructors are, and what is kept of a token. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Properties } from '../../src/events/index.js';
 import { openSegmentLog } from '../../src/relay/log/segmentLog.js';
 import { recordsOf } from '../../src/relay/log/contents.js';
 import { cellEvent } from '../relay/support/testRelay.js';
-import { addCourse, makeDataFolder, setCourse } from '../support/relay.js';
+import {
+  addCourse,
+  makeDataFolder,
+  setCourse,
+  startRelay
+} from '../support/relay.js';
 import { waitFor } from '../support/waitFor.js';
-import { startHub, type RunningHub } from './support/hub.js';
+import { PYTHON, startHub, type RunningHub } from './support/hub.js';
 import { Browser } from './support/hubBrowser.js';
 
 const HEADER = 'x-ipynb-telemetry-hub-token';
@@ -16,6 +23,8 @@ const HEADER = 'x-ipynb-telemetry-hub-token';
 let folder: Awaited<ReturnType<typeof makeDataFolder>>;
 let key: string;
 let hub: RunningHub;
+/** Environment of the first student's server. */
+let ofStudent1: Record<string, string>;
 /** All that must be found nowhere afterwards. */
 const secrets: string[] = [];
 
@@ -51,15 +60,16 @@ const claim = (n: number): ReturnType<typeof cellEvent> =>
 
 async function post(
   n: number,
-  token?: string
+  token?: string,
+  { url = relay('/batch/'), courseKey = key } = {}
 ): Promise<{ status: number; headers: Headers; body: { code?: string } }> {
-  const response = await fetch(relay('/batch/'), {
+  const response = await fetch(url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       ...(token === undefined ? {} : { [HEADER]: token })
     },
-    body: JSON.stringify({ api_key: key, batch: [claim(n)] })
+    body: JSON.stringify({ api_key: courseKey, batch: [claim(n)] })
   });
   return {
     status: response.status,
@@ -100,7 +110,30 @@ describe('a student', () => {
     const { pid } = Object.values(servers)[0]!.state;
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8');
     secret(/JUPYTERHUB_API_TOKEN=([^\0]+)/.exec(environment)?.[1]);
+    ofStudent1 = Object.fromEntries(
+      environment
+        .split('\0')
+        .filter(line => line.includes('='))
+        .map(line => line.split(/=(.*)/s) as [string, string])
+    );
   }, 90_000);
+
+  it('is verified too where a kernel of that server posts by itself', async () => {
+    const { stdout, stderr } = await promisify(execFile)(
+      PYTHON,
+      [
+        '-c',
+        `import ipynb_telemetry as t
+t.setup_telemetry("intro")
+print(t.status()["student"])`
+      ],
+      { env: ofStudent1 }
+    );
+    expect([stdout.trim().split('\n').at(-1), stderr]).toEqual([
+      'student1',
+      ''
+    ]);
+  });
 
   it('cannot write as another: the token counts, and not the claim', async () => {
     const { token } = await hub.mintToken('student2');
@@ -218,22 +251,57 @@ describe('an instructor', () => {
   });
 });
 
+describe('a relay that the Hub did not start', () => {
+  it('verifies students by the API’s address alone, and takes nothing while the Hub is away', async () => {
+    const own = await makeDataFolder();
+    const courseKey = await addCourse(own.data, 'python-101');
+    await setCourse(own.data, 'python-101', ['--students', 'verified']);
+    const outside = await startRelay({
+      data: own.data,
+      args: ['--hub-api-url', hub.apiUrl]
+    });
+    try {
+      const known = await hub.mintToken('student1');
+      const late = await hub.mintToken('student2');
+      const there = { url: `${outside.url}/batch/`, courseKey };
+      expect((await post(1, known.token, there)).status).toBe(200);
+      await hub.stop();
+      // Whom it has just asked about it still knows.
+      expect((await post(2, known.token, there)).status).toBe(200);
+      const { status, headers, body } = await post(3, late.token, there);
+      expect([status, body.code]).toEqual([503, 'hub_unavailable']);
+      expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect(headers.get('access-control-allow-origin')).toBe('*');
+      expect(outside.output()).not.toContain(late.token);
+    } finally {
+      await outside.stop();
+      await own.remove();
+    }
+  }, 60_000);
+});
+
 describe('afterwards', () => {
   it('events are the verified students’, and no token is anywhere', async () => {
     const output = hub.output();
     await hub.stop();
     const log = await openSegmentLog({ dir: join(folder.data, 'log') });
-    const students: unknown[] = [];
+    const students = new Map<string, unknown[]>();
     for await (const record of log.read(1)) {
-      for (const { student, payload } of recordsOf(record)) {
-        students.push([student, (payload as Properties)['student']]);
+      for (const { event, student, payload } of recordsOf(record)) {
+        const { student: said } = payload as Properties;
+        expect(said).toBe(student);
+        students.set(String(student), [
+          ...(students.get(String(student)) ?? []),
+          event
+        ]);
       }
     }
     await log.close();
-    expect(students).toEqual([
-      ['student1', 'student1'],
-      ['student2', 'student2']
-    ]);
+    expect([...students.keys()]).toEqual(['student1', 'student2']);
+    expect(students.get('student1')).toEqual(
+      expect.arrayContaining(['cell', 'start', 'end'])
+    );
+    expect(students.get('student2')).toEqual(['cell']);
 
     const files = await readdir(folder.data, {
       recursive: true,

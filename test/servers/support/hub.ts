@@ -16,7 +16,8 @@ import { waitFor } from '../../support/waitFor.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const HUB_ROOT = join(ROOT, '.cache/jupyterhub');
-const PYTHON = join(ROOT, '.venv/bin/python');
+/** The Python of the checkout's own environment. */
+export const PYTHON = join(ROOT, '.venv/bin/python');
 
 /** A Hub that runs. */
 export interface RunningHub {
