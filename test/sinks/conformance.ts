@@ -1,6 +1,10 @@
-/** What every sink promises (src/sinks/types.ts), run against each of them. */
+/**
+ * What every sink promises (src/sinks/types.ts), run against each of them: alone, and fed from a
+ * log. A new sink gives `describeSink` a function that makes it with its destination.
+ */
 import type { Properties, TelemetryRecord } from '../../src/events/index.js';
 import type { Outcome, Sink } from '../../src/sinks/index.js';
+import { describeFedSink } from './fedConformance.js';
 import { deepFreeze, makeRecord, makeRecords } from '../support/records.js';
 
 /** A failure that a destination can be made to show. */
@@ -21,6 +25,12 @@ export interface SinkUnderTest {
    * The function it gives resolves once a delivery is waiting for the answer.
    */
   hang?(): () => Promise<void>;
+  /** Makes the destination refuse, from now on, every batch with an event whose property `poison` is true. */
+  poison?(): void | Promise<void>;
+  /** Another sink to the same destination, as after a restart; `count` and `uuids` then tell of it. */
+  reopen?(): Sink | Promise<Sink>;
+  /** Set where it starts anew with each process, and reads the log from its start. */
+  forgets?: true;
   /** Takes down what `make` set up beside the sink. */
   teardown?(): Promise<void>;
 }
@@ -30,6 +40,7 @@ export function describeSink(
   title: string,
   make: () => SinkUnderTest | Promise<SinkUnderTest>
 ): void {
+  describeFedSink(title, make);
   describe(`the ${title} sink keeps a sink's promises`, () => {
     let under: SinkUnderTest;
 

@@ -1,24 +1,45 @@
 /** The shipped fake: it keeps a sink's promises, and does as it is told. */
-import { createMemorySink, type Outcome } from '../../src/sinks/index.js';
+import {
+  createMemorySink,
+  type MemorySink,
+  type Outcome
+} from '../../src/sinks/index.js';
 import { makeRecords } from '../support/records.js';
 import { describeSink } from './conformance.js';
 
 describeSink('memory', () => {
   let outcome: Outcome = { kind: 'ok' };
-  const sink = createMemorySink({ judge: () => outcome });
+  let isPoisoned = false;
+  const open = (): MemorySink =>
+    createMemorySink({
+      judge: records =>
+        isPoisoned && records.some(({ payload }) => 'poison' in payload)
+          ? { kind: 'refused', reason: 'poison' }
+          : outcome
+    });
+  const sink = open();
+  let present = sink;
   const to = (next: Outcome) => () => {
     outcome = next;
   };
   return {
     sink,
-    count: () => sink.records().length,
-    uuids: () => sink.records().map(({ uuid }) => uuid ?? ''),
+    count: () => present.records().length,
+    uuids: () => present.records().map(({ uuid }) => uuid ?? ''),
     provoke: {
       retry: to({ kind: 'retry', reason: 'told so' }),
       refused: to({ kind: 'refused', reason: 'told so' }),
       stop: to({ kind: 'stop', reason: 'told so' })
     },
-    heal: to({ kind: 'ok' })
+    heal: to({ kind: 'ok' }),
+    poison: () => {
+      isPoisoned = true;
+    },
+    forgets: true,
+    reopen: () => {
+      present = open();
+      return present;
+    }
   };
 });
 

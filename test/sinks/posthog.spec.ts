@@ -35,6 +35,8 @@ describeSink('PostHog', async () => {
       stop: () => posthog.behave({ mode: 'answer', status: 401 })
     },
     heal: () => posthog.behave({ mode: 'ok' }),
+    poison: () => posthog.behave({ mode: 'refuse' }),
+    reopen: () => sinkTo(posthog),
     hang: () => {
       posthog.behave({ mode: 'hang' });
       return async () => {
