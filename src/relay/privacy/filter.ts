@@ -4,7 +4,6 @@ import {
   type Properties,
   type WireEvent
 } from '../../events/index.js';
-import { PROPERTY_NAME } from '../courses/propertyList.js';
 import { pseudonymize } from './pseudonyms.js';
 import type { PrivacyRules } from './rules.js';
 
@@ -56,12 +55,15 @@ export function isAllowed(
   return allowed.has(name) && (name[0] !== '$' || isPlain(value));
 }
 
+/** How programs name properties. Narrower than what a course may list: `ADA-LOVELACE` is not of this form. */
+const TELLABLE_NAME = /^\$?[a-z][A-Za-z0-9_]{0,39}$/;
+
 /**
  * A dropped property's name as it may be told: its name where it has the form of one. Any other
  * text is the client's to choose and may be anything.
  */
 export function tellableName(name: string): string {
-  return PROPERTY_NAME.test(name) ? name : '(another name)';
+  return TELLABLE_NAME.test(name) ? name : '(another name)';
 }
 
 function onlyAllowed(
