@@ -3,6 +3,7 @@
  * `servers` puts the relay among real servers and real clients of PostHog,
  * `browser` drives real JupyterLab and Notebook servers with Chromium,
  * `packaging` takes what `npm run build` made and installs, packs and starts it.
+ * Where KAFKA_HOME names a Kafka, `kafka` puts one between relays.
  */
 const common = {
   testEnvironment: 'node',
@@ -48,7 +49,8 @@ export default {
         '/node_modules/',
         '<rootDir>/test/browser/',
         '<rootDir>/test/packaging/',
-        '<rootDir>/test/servers/'
+        '<rootDir>/test/servers/',
+        '<rootDir>/test/kafka/'
       ]
     },
     {
@@ -65,6 +67,15 @@ export default {
       ...common,
       displayName: 'packaging',
       testMatch: ['<rootDir>/test/packaging/**/*.spec.mjs']
-    }
+    },
+    ...(process.env.KAFKA_HOME
+      ? [
+          {
+            ...common,
+            displayName: 'kafka',
+            testMatch: ['<rootDir>/test/kafka/**/*.spec.ts']
+          }
+        ]
+      : [])
   ]
 };

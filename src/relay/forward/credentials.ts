@@ -1,12 +1,21 @@
 /** Credentials for a shared log: from a file alone, so that no address, flag or log line ever holds them. */
 import { readFile } from 'node:fs/promises';
 
+const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+type Mechanism = (typeof MECHANISMS)[number];
+
 /** What a server may ask for. */
 export type Credentials =
   | { kind: 'none' }
   /** NATS: the content of a `.creds` file. */
   | { kind: 'creds'; content: Uint8Array }
-  | { kind: 'password'; user: string; password: string }
+  | {
+      kind: 'password';
+      user: string;
+      password: string;
+      /** Kafka: how to log in; PLAIN where it is not said. */
+      mechanism?: Mechanism;
+    }
   | { kind: 'token'; token: string };
 
 const EXPECTED =
@@ -48,12 +57,18 @@ function parse(content: Buffer): Credentials | undefined {
     return { kind: 'creds', content };
   }
   try {
-    const { user, password, token } = JSON.parse(text) as Record<
+    const { user, password, token, mechanism } = JSON.parse(text) as Record<
       string,
       unknown
     >;
     if (isText(user) && isText(password)) {
-      return { kind: 'password', user, password };
+      const known = MECHANISMS.find(each => each === mechanism);
+      return {
+        kind: 'password',
+        user,
+        password,
+        ...(known ? { mechanism: known } : {})
+      };
     }
     return isText(token) ? { kind: 'token', token } : undefined;
   } catch {

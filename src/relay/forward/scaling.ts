@@ -14,6 +14,7 @@ import {
   type Forwarder,
   type ForwarderOptions
 } from './forwarder.js';
+import { kafkaEngine } from './kafka.js';
 import { natsEngine } from './nats.js';
 import { openPlace } from './place.js';
 
@@ -147,11 +148,9 @@ function keepReleasing(
 }
 
 function engineAt(text: string, credentials: string | null): Engine {
-  const address = parseAddress(text);
-  if (address?.protocol !== 'nats') {
-    throw new Error(`${text}: expected an address of NATS.`);
-  }
-  return natsEngine(address, () => readCredentials(credentials));
+  const address = parseAddress(text)!;
+  const make = { nats: natsEngine, kafka: kafkaEngine }[address.protocol];
+  return make(address, () => readCredentials(credentials));
 }
 
 function shareOf(text: string): Share {
