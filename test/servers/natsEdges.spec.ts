@@ -248,3 +248,41 @@ it('logs in with a file, and shows no secret where that fails', async () => {
   const said = first.logged() + JSON.stringify(first.relay.readiness());
   expect(said).not.toContain('hunter');
 });
+
+it('publishes again what a server forgot, even where another door has filled the gap', async () => {
+  await server();
+  const first = await door();
+  const second = await door({}, first);
+  const forwarded = (which: TestRelay): Promise<unknown> =>
+    waitFor(
+      () => `all is forwarded; ${JSON.stringify(status(which, 'forward'))}`,
+      () =>
+        status(which, 'forward').lag === 0 &&
+        status(which, 'forward').state === 'running'
+    );
+  await post(first, first.key, [cellEvent(0)]);
+  await forwarded(first);
+  await nats.kill();
+  await nats.nodes[0]!.saveDisk();
+  await nats.start();
+  for (const n of [1, 2, 3]) {
+    await post(first, first.key, [cellEvent(n)]);
+  }
+  await forwarded(first);
+  // The first door is away while the server comes back with an older disk.
+  await first.relay.close();
+  await nats.kill();
+  await nats.nodes[0]!.restoreDisk();
+  await nats.start();
+  for (const n of [4, 5, 6, 7, 8]) {
+    await post(second, first.key, [cellEvent(n)]);
+  }
+  await forwarded(second);
+  await first.restart();
+  await waitFor('the first door found out', () =>
+    first.logged().includes('lost what it had taken')
+  );
+  const reader = await consumer(first);
+  await taken(reader, 9);
+  expect(await idsOf(reader)).toEqual(idsUpTo(9));
+});

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect as dial, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,10 @@ export interface NatsNode {
   kill(): Promise<void>;
   /** Takes its disk away; only while it is not running. */
   loseDisk(): Promise<void>;
+  /** Remembers what is on its disk; only while it is not running. */
+  saveDisk(): Promise<void>;
+  /** Puts back what was remembered, as if nothing had been flushed since; only while it is not running. */
+  restoreDisk(): Promise<void>;
   running(): boolean;
   output(): string;
 }
@@ -88,6 +92,8 @@ export async function makeNats(
 function makeNode(config: string, port: number, disk: string): NatsNode {
   let child: ChildProcess | undefined;
   let output = '';
+  const loseDisk = (): Promise<void> =>
+    rm(disk, { recursive: true, force: true, maxRetries: 5 });
   return {
     host: `127.0.0.1:${port}`,
     running: () => child !== undefined,
@@ -120,7 +126,15 @@ function makeNode(config: string, port: number, disk: string): NatsNode {
         await gone;
       }
     },
-    loseDisk: () => rm(disk, { recursive: true, force: true, maxRetries: 5 })
+    loseDisk,
+    async saveDisk() {
+      await rm(`${disk}.saved`, { recursive: true, force: true });
+      await cp(disk, `${disk}.saved`, { recursive: true });
+    },
+    async restoreDisk() {
+      await loseDisk();
+      await cp(`${disk}.saved`, disk, { recursive: true });
+    }
   };
 }
 

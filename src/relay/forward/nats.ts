@@ -168,8 +168,8 @@ export function natsEngine(
                   waiting.set(partition, message.info.pending);
                   await take({
                     payload: message.data,
-                    done: () => message.ack(),
-                    again: afterMs => message.nak(afterMs)
+                    done: () => quietly(() => message.ack()),
+                    again: afterMs => quietly(() => message.nak(afterMs))
                   });
                 }
               })().catch((error: Error) => end(error.message));
@@ -185,6 +185,15 @@ export function natsEngine(
       }
     }
   };
+}
+
+/** Answers a message; over a connection that has ended nothing is answered, and it comes again. */
+function quietly(answer: () => void): void {
+  try {
+    answer();
+  } catch {
+    // The message comes again with the next connection, and is recognised.
+  }
 }
 
 /** Ends the connection when the server went silent or the consumer is gone; the next one makes it anew. */
