@@ -71,18 +71,36 @@ function onlyAllowed(
   allowed: ReadonlySet<string>,
   onDropped: (name: string) => void
 ): Properties {
-  let kept: [string, unknown][] | undefined;
-  // Own members alone: one called __proto__ is a member like any other.
-  for (const name of Object.keys(properties)) {
+  // `for in` costs a quarter of `Object.keys`; JSON gives every object own members alone.
+  for (const name in properties) {
     if (!isAllowed(name, properties[name], allowed)) {
-      kept ??= Object.entries(properties).filter(([name, value]) =>
-        isAllowed(name, value, allowed)
-      );
-      onDropped(tellableName(name));
+      return withoutOthers(properties, allowed, onDropped);
     }
   }
-  return kept === undefined ? properties : Object.fromEntries(kept);
+  return properties;
 }
+
+function withoutOthers(
+  properties: Properties,
+  allowed: ReadonlySet<string>,
+  onDropped: (name: string) => void
+): Properties {
+  const kept: Properties = {};
+  for (const name of Object.keys(properties)) {
+    const value = properties[name];
+    if (!isAllowed(name, value, allowed)) {
+      onDropped(tellableName(name));
+    } else if (name === '__proto__') {
+      Object.defineProperty(kept, name, { ...OWN, value });
+    } else {
+      kept[name] = value;
+    }
+  }
+  return kept;
+}
+
+/** As a member of an object literal is; by assignment, one called __proto__ would be something else. */
+const OWN = { configurable: true, enumerable: true, writable: true };
 
 function isPlain(value: unknown): boolean {
   return typeof value === 'string'

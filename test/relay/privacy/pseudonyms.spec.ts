@@ -88,14 +88,14 @@ it.each(['outcomes', 'full'] as const)(
         ]
       });
       expect(answer.status).toBe(200);
-      await waitFor('PostHog has them', () => posthog.stored().length === 3);
+      await waitFor('PostHog has them', () => posthog.stored().length === 4);
       const secrets = readSecrets(paths.pseudonyms);
       const [keyId] = secrets.keyIds('secret');
       const pseudonym = secrets.pseudonym('secret', keyId!, NAME)!;
       expect(pseudonym).toMatch(PSEUDONYM);
       expect(
         posthog.stored().filter(row => row.distinct_id === pseudonym)
-      ).toHaveLength(2);
+      ).toHaveLength(3);
       expect(JSON.stringify(posthog.stored())).not.toMatch(TRACES);
       const link = await relay.relay.loginLink();
       const login = await fetch(link, { redirect: 'manual' });
@@ -109,6 +109,7 @@ it.each(['outcomes', 'full'] as const)(
       expect(events.map(({ student }) => student)).toEqual([
         pseudonym,
         pseudonym,
+        expect.stringMatching(PSEUDONYM),
         expect.stringMatching(PSEUDONYM)
       ]);
       expect(events[0]!.payload['student_key']).toBe(keyId);
