@@ -13,7 +13,7 @@ import {
 } from '../relay/courses/editCourses.js';
 import { DEFAULT_EVENTS, SELECTABLE_EVENTS } from '../events/index.js';
 import { ENV_PREFIX } from '../relay/config/options.js';
-import { address, projectKey } from '../relay/config/kinds.js';
+import { destination, projectKey } from '../relay/config/kinds.js';
 import { readIfThere } from '../relay/files.js';
 import { localPrincipal, openAudit } from '../relay/privacy/audit.js';
 import { ensureCourseKey } from '../relay/privacy/secrets.js';
@@ -384,7 +384,7 @@ function postHogOf(
       'a PostHog of its own: expected --posthog-host with either --posthog-key-env or --posthog-key.'
     );
   }
-  const url = address('https://eu.i.posthog.com');
+  const url = destination('https://eu.i.posthog.com');
   const read = url.read(host);
   if (read === undefined) {
     throw new UsageError(

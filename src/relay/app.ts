@@ -2,7 +2,8 @@
 import fastify, {
   type FastifyError,
   type FastifyInstance,
-  type FastifyReply
+  type FastifyReply,
+  type FastifyRequest
 } from 'fastify';
 import type { SinkStatus } from '../api/index.js';
 import type { Admission } from './auth/admission.js';
@@ -84,7 +85,7 @@ export function createApp(parts: AppParts): FastifyInstance {
 
   app.setErrorHandler((error: FastifyError | RelayError, request, reply) => {
     const known =
-      error instanceof RelayError ? error : ofFramework(error, request.id);
+      error instanceof RelayError ? error : ofFramework(error, request);
     if (known.code === 'internal_error') {
       parts.onError(request.id, error);
     }
@@ -126,8 +127,22 @@ function commonHeaders(id: string): Record<string, string> {
 }
 
 /** The framework's own refusals (an address it cannot read, a body nobody wants) are the client's doing. */
-function ofFramework(error: FastifyError, id: string): RelayError {
-  return error.statusCode !== undefined && error.statusCode < 500
-    ? new RelayError('not_found', { path: 'this address' })
-    : new RelayError('internal_error', { id });
+function ofFramework(error: FastifyError, request: FastifyRequest): RelayError {
+  switch (error.statusCode) {
+    case 400:
+      return new RelayError('not_json', { given: 'something else' });
+    case 413:
+      return new RelayError('body_too_large', {
+        limit: request.routeOptions.bodyLimit,
+        given: 'more'
+      });
+    case 415:
+      return new RelayError('unsupported_media_type', {
+        expected: 'another Content-Type'
+      });
+    default:
+      return (error.statusCode ?? 500) < 500
+        ? new RelayError('not_found', { path: 'this address' })
+        : new RelayError('internal_error', { id: request.id });
+  }
 }

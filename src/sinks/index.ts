@@ -4,6 +4,7 @@ export {
   type InsightsSink,
   type InsightsSinkOptions
 } from './insights.js';
+export { isRefusedHost } from './linkLocal.js';
 export {
   createMemorySink,
   type MemorySink,

@@ -1,6 +1,7 @@
 /** One batch, one request to PostHog's capture endpoint, one answer. */
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
+import { refuseLinkLocal } from './linkLocal.js';
 import type { PostHogEvent } from './posthogEvent.js';
 import type { Answer, Destination } from './posthogOutcome.js';
 
@@ -46,6 +47,7 @@ export class BatchSender {
       request.abort();
     }
     try {
+      await refuseLinkLocal(new URL(host).hostname);
       const response = await fetch(`${host}/batch/`, {
         method: 'POST',
         headers: {

@@ -1,4 +1,5 @@
 /** Kinds of option values: how each is read from text or TOML, and what is expected of it. */
+import { isRefusedHost } from '../../sinks/index.js';
 import { formatAddress, parseAddress } from '../forward/address.js';
 import { PARTITIONS } from '../forward/partition.js';
 import { isIP } from 'node:net';
@@ -76,6 +77,21 @@ export function address(example: string): Kind<string> {
         url.username + url.password + url.search + url.hash === ''
         ? url.href.replace(/\/+$/, '')
         : undefined;
+    }
+  };
+}
+
+/** An address to which events are sent on: as `address`, but no place where clouds keep credentials. */
+export function destination(example: string): Kind<string> {
+  const any = address(example);
+  return {
+    ...any,
+    expected: `${any.expected}, and no link-local one`,
+    read: given => {
+      const read = any.read(given);
+      return read === undefined || isRefusedHost(new URL(read).hostname)
+        ? undefined
+        : read;
     }
   };
 }

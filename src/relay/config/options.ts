@@ -6,6 +6,7 @@ import {
   addressOrPath,
   addressList,
   choice,
+  destination,
   engineAddress,
   integer,
   path,
@@ -179,7 +180,7 @@ export const OPTIONS: { readonly [N in OptionName]: Option<RelayConfig[N]> } = {
       'Proxies that are believed what they say of the client in X-Forwarded-For.'
   },
   'posthog-host': {
-    kind: address('https://eu.i.posthog.com'),
+    kind: destination('https://eu.i.posthog.com'),
     default: () => 'https://us.i.posthog.com',
     meaning: 'PostHog for the courses that name none of their own.'
   },

@@ -6,6 +6,7 @@ import {
   type PrivacyLevel
 } from '../../events/index.js';
 import { isCourseHubGroups, type CourseHubGroups } from '../hub/roles.js';
+import { destination } from '../config/kinds.js';
 import { EXPECTED_EVENTS, isEventList } from './eventList.js';
 import { KEY_KINDS, type KeyKind } from './keys.js';
 import { EXPECTED_PROPERTIES, isPropertySetting } from './propertyList.js';
@@ -320,6 +321,8 @@ export function problemOf(course: Course): string | null {
   return problemOfPostHog(course.posthog);
 }
 
+const DESTINATION = destination('https://eu.i.posthog.com');
+
 function problemOfPostHog(posthog: unknown): string | null {
   if (posthog === undefined || posthog === 'off') {
     return null;
@@ -328,8 +331,8 @@ function problemOfPostHog(posthog: unknown): string | null {
     string,
     unknown
   >;
-  if (typeof host !== 'string' || !/^https?:\/\//.test(host)) {
-    return 'posthog.host: expected an address such as https://eu.i.posthog.com';
+  if (DESTINATION.read(host) === undefined) {
+    return `posthog.host: expected ${DESTINATION.expected}`;
   }
   return (typeof apiKey === 'string') === (typeof apiKeyEnv === 'string')
     ? 'posthog: expected either apiKey or apiKeyEnv'

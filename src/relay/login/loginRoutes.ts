@@ -41,7 +41,7 @@ export function addLoginRoutes(app: FastifyInstance, parts: LoginParts): void {
   const byHub = parts.hubLogin !== null;
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
-    { parseAs: 'string', bodyLimit: 4096 },
+    { parseAs: 'string' },
     (_request, body, done) => done(null, new URLSearchParams(String(body)))
   );
 
@@ -89,7 +89,7 @@ export function addLoginRoutes(app: FastifyInstance, parts: LoginParts): void {
     return send(reply, byHub, 403, 'used_link');
   });
 
-  app.post('/login', async (request, reply) => {
+  app.post('/login', { bodyLimit: 4096 }, async (request, reply) => {
     if (!isOwnPage(request.headers, parts.publicUrl)) {
       return send(reply, byHub, 403, 'cross_site');
     }
