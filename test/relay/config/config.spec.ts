@@ -116,7 +116,7 @@ describe('what cannot be is refused with option, source, value and expectation',
     [
       'an address with a password',
       { flags: { 'posthog-host': 'https://me:secret@ph.example' } },
-      '--posthog-host: expected an address such as https://eu.i.posthog.com, got "https://(hidden)@ph.example".'
+      '--posthog-host: expected an address such as https://eu.i.posthog.com, and no link-local one, got "https://(hidden)@ph.example".'
     ],
     [
       'a missing file',
