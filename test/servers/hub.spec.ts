@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Properties } from '../../src/events/index.js';
 import { openSegmentLog } from '../../src/relay/log/segmentLog.js';
+import { checkHub } from '../../src/relay/doctor/hub.js';
 import { recordsOf } from '../../src/relay/log/contents.js';
+import { launchChromium, openPage } from '../browser/support/chromium.js';
 import { cellEvent } from '../relay/support/testRelay.js';
 import {
   addCourse,
@@ -251,6 +253,29 @@ describe('an instructor', () => {
   });
 });
 
+describe('in Chromium', () => {
+  it('an assistant comes from the page to the Hub and back to their course', async () => {
+    const browser = await launchChromium();
+    try {
+      const { page } = await openPage(browser);
+      await page.goto(relay('/'));
+      await page.getByRole('link', { name: 'Log in' }).click();
+      await page.getByRole('link', { name: 'Log in with JupyterHub' }).click();
+      await page.getByLabel('Username').fill('grace');
+      await page.getByLabel('Password').fill('any');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.waitForURL(relay('/'));
+      await page.getByText('python-101').first().waitFor();
+      const courses = await page.request.get(relay('/api/v1/courses'));
+      expect(await courses.json()).toEqual([
+        { course: 'python-101', title: 'python-101' }
+      ]);
+    } finally {
+      await browser.close();
+    }
+  }, 60_000);
+});
+
 describe('a relay that the Hub did not start', () => {
   it('verifies students by the API’s address alone, and takes nothing while the Hub is away', async () => {
     const own = await makeDataFolder();
@@ -265,7 +290,26 @@ describe('a relay that the Hub did not start', () => {
       const late = await hub.mintToken('student2');
       const there = { url: `${outside.url}/batch/`, courseKey };
       expect((await post(1, known.token, there)).status).toBe(200);
+      const levels = async (
+        token: string | null,
+        service: string
+      ): Promise<string[]> => {
+        const options = {
+          'hub-api-url': hub.apiUrl,
+          'hub-token': token,
+          'hub-service': service
+        };
+        const findings = await checkHub(options, [], { offline: false });
+        expect(JSON.stringify(findings)).not.toContain(hub.adminToken);
+        return findings.map(({ level }) => level);
+      };
+      // What the doctor says of it, by the token of another service that this Hub has.
+      expect(await levels(null, 'tests')).toEqual(['ok']);
+      expect(await levels(hub.adminToken, 'tests')).toEqual(['ok']);
+      expect(await levels(hub.adminToken, 'telemetry')).toEqual(['problem']);
+      expect(await levels(known.token, 'tests')).toEqual(['problem']);
       await hub.stop();
+      expect(await levels(hub.adminToken, 'tests')).toEqual(['problem']);
       // Whom it has just asked about it still knows.
       expect((await post(2, known.token, there)).status).toBe(200);
       const { status, headers, body } = await post(3, late.token, there);

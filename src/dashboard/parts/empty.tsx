@@ -5,8 +5,8 @@ export function SignedOut() {
   return (
     <Card title="Signed out">
       <p>
-        This page opens by a link that only the relay gives out. On its machine
-        run
+        <a href="login">Log in</a>, or open a link that only the relay gives
+        out. On its machine run
       </p>
       <Command>ipynb-telemetry link</Command>
       <p>and open the address it prints.</p>

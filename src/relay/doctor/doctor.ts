@@ -12,6 +12,7 @@ import { visit } from './destinations.js';
 import { checkLog, judgeStatus } from './eventLog.js';
 import { about, type Finding } from './findings.js';
 import { checkFolder } from './folder.js';
+import { checkHub } from './hub.js';
 import { checkPort, judgeNode, judgeReadiness } from './relay.js';
 
 /** Where to look. */
@@ -50,6 +51,10 @@ export async function examine({
     findings.push(await checkPort(config.host, config.port));
     findings.push(...(await checkLog(paths.log, Date.now())));
   }
+
+  findings.push(
+    ...(await checkHub(config, content?.courses ?? [], { offline }))
+  );
 
   const destinations = offline
     ? []

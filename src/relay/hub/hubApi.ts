@@ -36,6 +36,12 @@ export interface HubApi {
    */
   userOf(token: string): Promise<HubUser | null>;
   /**
+   * The name of the service whose own token one is; null if the Hub refuses it, or if it is a user's.
+   *
+   * @throws HubUnavailableError
+   */
+  serviceOf(token: string): Promise<string | null>;
+  /**
    * The access token for a log-in's code (RFC 6749, 4.1.3); null if the Hub refuses the code.
    *
    * @throws HubUnavailableError
@@ -90,26 +96,43 @@ export function createHubApi({
     );
   }
 
+  /** Whose a token is, as the Hub says it; null if it refuses the token. */
+  async function ownerOf(
+    asked: string
+  ): Promise<Record<string, unknown> | null> {
+    const { status, body } = await ask('/user', {
+      headers: { authorization: `token ${asked}` }
+    });
+    if (status === 401 || status === 403) {
+      return null;
+    }
+    const model = objectOf(body);
+    if (status !== 200 || typeof model['kind'] !== 'string') {
+      throw unexpected('/user', status);
+    }
+    return model;
+  }
+
   return {
     async userOf(asked) {
-      const { status, body } = await ask('/user', {
-        headers: { authorization: `token ${asked}` }
-      });
-      if (status === 401 || status === 403) {
-        return null;
-      }
-      const model = objectOf(body);
-      if (status !== 200 || typeof model['kind'] !== 'string') {
-        throw unexpected('/user', status);
-      }
-      const name = model['name'];
-      return model['kind'] === 'user' && typeof name === 'string' && name !== ''
+      const owner = await ownerOf(asked);
+      const name = owner?.['name'];
+      return owner?.['kind'] === 'user' &&
+        typeof name === 'string' &&
+        name !== ''
         ? {
             name,
-            groups: textsOf(model['groups']),
-            admin: model['admin'] === true,
-            scopes: textsOf(model['scopes'])
+            groups: textsOf(owner['groups']),
+            admin: owner['admin'] === true,
+            scopes: textsOf(owner['scopes'])
           }
+        : null;
+    },
+    async serviceOf(asked) {
+      const owner = await ownerOf(asked);
+      const name = owner?.['name'];
+      return owner?.['kind'] === 'service' && typeof name === 'string'
+        ? name
         : null;
     },
     async redeem({ clientId, code, redirectUri }) {

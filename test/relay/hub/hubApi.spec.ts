@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { checkHub } from '../../../src/relay/doctor/hub.js';
+import type { Finding } from '../../../src/relay/doctor/findings.js';
 import {
   createHubApi,
   HubUnavailableError,
@@ -101,5 +103,26 @@ describe('the code of a log-in', () => {
     expect(await hub.redeem(grant)).toBeNull();
     says(200, { token_type: 'Bearer' });
     await expect(hub.redeem(grant)).rejects.toThrow(HubUnavailableError);
+  });
+});
+
+describe('the doctor', () => {
+  it('misses a Hub where a course demands verified students, and only there', async () => {
+    const none = {
+      'hub-api-url': null,
+      'hub-token': null,
+      'hub-service': 'telemetry'
+    };
+    const check = (students?: 'verified'): Promise<Finding[]> =>
+      checkHub(none, [{ id: 'demo', ...(students ? { students } : {}) }], {
+        offline: false
+      });
+    expect(await check()).toEqual([]);
+    expect(await check('verified')).toEqual([
+      expect.objectContaining({
+        level: 'problem',
+        found: expect.stringContaining('course demo')
+      })
+    ]);
   });
 });
