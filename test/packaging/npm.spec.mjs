@@ -47,6 +47,7 @@ describe('the packed package', () => {
         'lib/dashboard/index.html',
         'schema/telemetry_event_v1.schema.json',
         'schema/lab/plugin.json',
+        'deploy/systemd/ipynb-telemetry.service',
         'LICENSE',
         'README.md',
         'CHANGELOG.md'
@@ -70,7 +71,7 @@ describe('the packed package', () => {
       'relay',
       'sinks'
     ]);
-    const others = files().filter(path => !/^(lib|schema)\//.test(path));
+    const others = files().filter(path => !/^(lib|schema|deploy)\//.test(path));
     expect(others.sort()).toEqual(
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].sort()
     );
