@@ -20,11 +20,8 @@ import { PYTHON } from './venv.mjs';
 /** Where the packages are unpacked. */
 export const HUB_ROOT = join(CACHE, 'jupyterhub');
 
-/** What `PYTHONPATH` must be for `python -m jupyterhub`. */
-export const HUB_PYTHONPATH = join(HUB_ROOT, 'usr/lib/python3/dist-packages');
-
 /** Remembers which version ran from there: asking the Hub itself takes seconds. */
-const STAMP = join(HUB_ROOT, '.version');
+const STAMP = '.version';
 
 /** The Hub, and what it needs that the checkout's environment does not have. */
 const PACKAGES = [
@@ -50,13 +47,14 @@ const PACKAGES = [
 ];
 
 /** @returns {Promise<string | undefined>} the Hub's version, nothing if it does not run */
-async function version() {
-  if (!existsSync(HUB_PYTHONPATH)) {
+async function version(folder) {
+  const packages = join(folder, 'usr/lib/python3/dist-packages');
+  if (!existsSync(packages)) {
     return undefined;
   }
   try {
     const said = await run(PYTHON, ['-m', 'jupyterhub', '--version'], {
-      env: { ...process.env, PYTHONPATH: HUB_PYTHONPATH }
+      env: { ...process.env, PYTHONPATH: packages }
     });
     return /^\d[\w.]*$/m.exec(said)?.[0];
   } catch (error) {
@@ -68,8 +66,8 @@ async function version() {
 }
 
 /** Downloads the packages into a folder and unpacks them beside it. */
-async function fetchPackages(note) {
-  const fresh = `${HUB_ROOT}.new`;
+async function fetchPackages(folder, note) {
+  const fresh = `${folder}.new`;
   const archives = join(fresh, 'archives');
   rmSync(fresh, { recursive: true, force: true });
   await mkdir(archives, { recursive: true });
@@ -90,23 +88,30 @@ async function fetchPackages(note) {
     await run('dpkg-deb', ['-x', join(archives, archive), fresh]);
   }
   rmSync(archives, { recursive: true });
-  rmSync(HUB_ROOT, { recursive: true, force: true });
-  await rename(fresh, HUB_ROOT);
+  rmSync(folder, { recursive: true, force: true });
+  await rename(fresh, folder);
 }
 
 /**
  * @param {(text: string) => void} note told what is being done
+ * @param {object} [where]
+ * @param {string} [where.folder] where the packages are unpacked
+ * @param {string} [where.path] folders to look for commands in; default: `PATH`
  * @returns {Promise<string>} the Hub's version
  * @throws {SetupError} that says what is needed
  */
-export async function ensureHub(note) {
-  if (existsSync(STAMP)) {
-    return readFileSync(STAMP, 'utf8');
+export async function ensureHub(
+  note,
+  { folder = HUB_ROOT, path = process.env.PATH ?? '' } = {}
+) {
+  const stamp = join(folder, STAMP);
+  if (existsSync(stamp)) {
+    return readFileSync(stamp, 'utf8');
   }
   const failures = [];
-  if (which('apt-get') && which('dpkg-deb')) {
+  if (which('apt-get', path) && which('dpkg-deb', path)) {
     try {
-      await fetchPackages(note);
+      await fetchPackages(folder, note);
     } catch (error) {
       if (!(error instanceof CommandError)) {
         throw error;
@@ -116,7 +121,7 @@ export async function ensureHub(note) {
       );
     }
   }
-  const made = await version();
+  const made = await version(folder);
   if (!made) {
     throw new SetupError(
       'The tests of the relay among real servers need JupyterHub, and it could not be fetched.',
@@ -128,6 +133,6 @@ export async function ensureHub(note) {
       ].join('\n')
     );
   }
-  writeFileSync(STAMP, made);
+  writeFileSync(stamp, made);
   return made;
 }
