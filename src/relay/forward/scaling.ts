@@ -5,7 +5,7 @@ import type { RelayConfig } from '../config/options.js';
 import type { EventLog } from '../log/types.js';
 import { parseAddress } from './address.js';
 import { startConsumer, type ConsumerOptions } from './consumer.js';
-import { readCredentials } from './credentials.js';
+import { readCredentials, type Credentials } from './credentials.js';
 import { openDoorId } from './doorId.js';
 import type { Engine, Share } from './engine.js';
 import {
@@ -14,8 +14,6 @@ import {
   type Forwarder,
   type ForwarderOptions
 } from './forwarder.js';
-import { kafkaEngine } from './kafka.js';
-import { natsEngine } from './nats.js';
 import { openPlace } from './place.js';
 
 /** What it needs of the relay. */
@@ -48,8 +46,6 @@ export interface Scaling {
   statuses(): SinkStatus[];
   /** The lowest sequence number of the log that is still to be forwarded or kept; Infinity where nothing is. */
   lowest(): number;
-  /** Takes nothing more from the shared log. Idempotent. */
-  stopTaking(): Promise<void>;
   /** Stops all. Idempotent. */
   stop(): Promise<void>;
 }
@@ -77,32 +73,40 @@ export async function startScaling(options: ScalingOptions): Promise<Scaling> {
     // Later ones may be renewed; these must be right.
     await readCredentials(credentials);
   }
-  const consumer =
-    config.consume === null
-      ? null
-      : startConsumer({
-          ...options,
-          engine: engineAt(config.consume, credentials),
-          share: shareOf(config['consume-share'])
-        });
-  const forwarder =
+  // All that may fail comes first: nothing is left running then.
+  const target =
     config.forward === null
       ? null
-      : startForwarder({
-          log,
-          deadLetters,
-          onStatus,
-          ...(options.onProblem ? { onProblem: options.onProblem } : {}),
-          engine: engineAt(config.forward, credentials),
+      : {
+          engine: await engineAt(config.forward, credentials),
           door: await openDoorId(options.doorId),
           place: await openPlace(
             join(options.cursors, `${FORWARDER}.json`),
             Date.now()
-          ),
-          keepMs: config['forward-keep-hours'] * 3_600_000,
-          safe: config['forward-safe']
-        });
-  const stopTaking = async (): Promise<void> => consumer?.stop();
+          )
+        };
+  const source =
+    config.consume === null
+      ? null
+      : await engineAt(config.consume, credentials);
+  const forwarder =
+    target &&
+    startForwarder({
+      ...target,
+      log,
+      deadLetters,
+      onStatus,
+      ...(options.onProblem ? { onProblem: options.onProblem } : {}),
+      keepMs: config['forward-keep-hours'] * 3_600_000,
+      safe: config['forward-safe']
+    });
+  const consumer =
+    source &&
+    startConsumer({
+      ...options,
+      engine: source,
+      share: shareOf(config['consume-share'])
+    });
   // Nobody else reads the log of a door that only forwards.
   const releasing =
     forwarder !== null && !feedsSinks(config)
@@ -112,10 +116,9 @@ export async function startScaling(options: ScalingOptions): Promise<Scaling> {
     statuses: () =>
       [forwarder, consumer].flatMap(one => (one ? [one.status()] : [])),
     lowest: () => forwarder?.lowest() ?? Infinity,
-    stopTaking,
     async stop() {
       await releasing?.stop();
-      await Promise.all([stopTaking(), forwarder?.stop()]);
+      await Promise.all([consumer?.stop(), forwarder?.stop()]);
     }
   };
 }
@@ -147,10 +150,16 @@ function keepReleasing(
   };
 }
 
-function engineAt(text: string, credentials: string | null): Engine {
+/** The engine at an address; its client is loaded only where it is used. */
+async function engineAt(
+  text: string,
+  credentials: string | null
+): Promise<Engine> {
   const address = parseAddress(text)!;
-  const make = { nats: natsEngine, kafka: kafkaEngine }[address.protocol];
-  return make(address, () => readCredentials(credentials));
+  const read = (): Promise<Credentials> => readCredentials(credentials);
+  return address.protocol === 'nats'
+    ? (await import('./nats.js')).natsEngine(address, read)
+    : (await import('./kafka.js')).kafkaEngine(address, read);
 }
 
 function shareOf(text: string): Share {
