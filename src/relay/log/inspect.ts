@@ -6,8 +6,10 @@ import {
   decodeSegmentHeader,
   firstSeqOf,
   FORMAT_VERSION,
-  SEGMENT_HEADER_BYTES
+  SEGMENT_HEADER_BYTES,
+  segmentName
 } from './format.js';
+import { readLengths } from './lengths.js';
 import { LMDB_FILE, recordOf } from './lmdbLog.js';
 import { engineIn } from './openLog.js';
 import { scan } from './scan.js';
@@ -55,7 +57,8 @@ export async function* inspectLog(
   folder: string,
   options: InspectOptions = {}
 ): AsyncGenerator<Inspected, void, undefined> {
-  const engine = await engineIn(folder);
+  // Another disk than the real one holds segments.
+  const engine = options.disk ? 'segments' : await engineIn(folder);
   if (engine !== undefined) {
     yield* engine === 'lmdb'
       ? inspectLmdb(folder, options)
@@ -83,6 +86,20 @@ async function* inspectSegments(
     });
   }
   yield { kind: 'progress', bytes: wanted.length, total: wanted.length };
+  if (!running) {
+    for (const [seq, bytes] of await readLengths(disk, folder)) {
+      const name = segmentName(seq);
+      if (!names.includes(name)) {
+        yield damaged(
+          name,
+          0,
+          bytes,
+          { from: seq, to: null },
+          'the file is missing'
+        );
+      }
+    }
+  }
 }
 
 async function* inspectSegment(
@@ -106,15 +123,19 @@ async function* inspectSegment(
   try {
     const size = await file.size();
     const first = firstSeqOf(name)!;
+    // Looked up after the file was opened: a relay takes the note away before it shortens a segment.
+    const noted = (await readLengths(disk, folder)).get(first) ?? 0;
     const start = Buffer.alloc(SEGMENT_HEADER_BYTES);
     if (size < SEGMENT_HEADER_BYTES) {
-      if (size > 0 || next !== null) {
+      if (size > 0 || next !== null || noted > 0) {
         yield damaged(
           name,
           0,
           size,
           null,
-          'a file shorter than its header, in which nothing was acknowledged'
+          noted > 0
+            ? 'the file has lost all of its records'
+            : 'a file shorter than its header, in which nothing was acknowledged'
         );
       }
       return;
@@ -148,7 +169,8 @@ async function* inspectSegment(
     let open: Damage | undefined;
     for await (const found of scan(file, {
       from: SEGMENT_HEADER_BYTES,
-      to: size,
+      // What a finished segment has lost at its end reads as zeros, which are no record.
+      to: Math.max(size, noted),
       seq,
       id: header?.id
     })) {
@@ -180,7 +202,7 @@ async function* inspectSegment(
     if (open && !(running && next === null)) {
       open.seqs = { from: seq, to: next === null ? null : next - 1 };
       open.what =
-        next === null
+        next === null && noted < size
           ? 'no sound record at the end: a write that was never acknowledged, or damage since'
           : open.what;
       yield { kind: 'damage', damage: open };

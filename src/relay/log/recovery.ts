@@ -8,6 +8,7 @@ import {
   FRAME_BYTES,
   SEGMENT_HEADER_BYTES
 } from './format.js';
+import { NEW_LENGTHS_NAME, readLengths, type Lengths } from './lengths.js';
 import { scan } from './scan.js';
 import { Segment } from './segment.js';
 import { LogFormatError } from './types.js';
@@ -46,22 +47,29 @@ export async function recover(disk: Disk, folder: string): Promise<Recovered> {
     damaged: []
   };
   const names = (await disk.list(folder)).sort();
-  for (const name of [SPARE_NAME, REWRITE_NAME]) {
+  for (const name of [SPARE_NAME, REWRITE_NAME, NEW_LENGTHS_NAME]) {
     if (names.includes(name)) {
       await disk.remove(join(folder, name));
     }
   }
+  const lengths = await readLengths(disk, folder);
   for (const name of names) {
     const firstSeq = firstSeqOf(name);
     if (firstSeq !== undefined) {
       found.nextSeq = Math.max(found.nextSeq, firstSeq);
-      await addSegment(disk, join(folder, name), firstSeq, found);
+      const known = lengths.has(firstSeq);
+      await addSegment(disk, join(folder, name), firstSeq, known, found);
     }
   }
+  stretch(found, lengths);
   // The last records may lie before segments that were opened and never used.
   for (let index = found.segments.length - 1; index >= 0; index -= 1) {
     const isLast = index === found.segments.length - 1;
-    if (await scanTail(disk, found.segments[index]!, isLast, found)) {
+    const segment = found.segments[index]!;
+    // A finished segment has no tail that was never acknowledged: what is wrong there is damage.
+    const mayBeTorn =
+      isLast && (lengths.get(segment.firstSeq) ?? 0) < segment.end;
+    if (await scanTail(disk, segment, mayBeTorn, found)) {
       break;
     }
   }
@@ -69,18 +77,33 @@ export async function recover(disk: Disk, folder: string): Promise<Recovered> {
   return found;
 }
 
+/** Gives segments that became shorter their length again: what is missing is then found as damage. */
+function stretch(found: Recovered, lengths: Lengths): void {
+  for (const [firstSeq, length] of lengths) {
+    const segment = found.segments.find(one => one.firstSeq === firstSeq);
+    if (segment) {
+      segment.end = Math.max(segment.end, length);
+    } else {
+      found.damaged.push(`${firstSeq}.0:0`);
+      const records = Math.ceil(length / FRAME_BYTES);
+      found.nextSeq = Math.max(found.nextSeq, firstSeq + records);
+    }
+  }
+}
+
 async function addSegment(
   disk: Disk,
   path: string,
   firstSeq: number,
+  finished: boolean,
   found: Recovered
 ): Promise<void> {
   const file = await disk.open(path, 'read');
   try {
     const size = await file.size();
     if (size < SEGMENT_HEADER_BYTES) {
-      // Header and first records are flushed as one: nothing here was acknowledged.
-      found.tornBytes += size;
+      // Header and first records are flushed as one: nothing here was acknowledged, unless it was longer.
+      found.tornBytes += finished ? 0 : size;
       await disk.remove(path);
       return;
     }

@@ -2,6 +2,7 @@
 import { Appender } from './appender.js';
 import { nodeDisk, type Disk } from './disk.js';
 import { encode, type PendingRecord } from './encode.js';
+import { removeLengths, writeLengths } from './lengths.js';
 import type { Lock } from './lock.js';
 import { Reader } from './reader.js';
 import { recover, type Recovered } from './recovery.js';
@@ -13,13 +14,12 @@ import type {
   LogPart,
   LogRecord,
   LogStatus,
-  LogUnavailableError,
   RecordHeader,
   Released,
   RewriteProgress,
   Rewritten
 } from './types.js';
-import { closed, unavailable } from './unavailable.js';
+import { closed, Refusal, unavailable } from './unavailable.js';
 
 /** How a segment log is opened. */
 export interface SegmentLogOptions {
@@ -91,7 +91,7 @@ class SegmentLog implements EventLog {
   readonly #damaged: Set<string>;
   readonly #listeners = new Set<(lastSeq: number) => void>();
   readonly #groupBytes: number;
-  readonly #pauseMs: number;
+  readonly #refusal: Refusal;
   readonly #reader: Reader;
   #queue: Waiting[] = [];
   #rotations: Rotation[] = [];
@@ -102,7 +102,6 @@ class SegmentLog implements EventLog {
   #lastSeq: number;
   #pump: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  #refusal: { error: LogUnavailableError; until: number } | undefined;
 
   constructor(
     private readonly disk: Disk,
@@ -118,7 +117,7 @@ class SegmentLog implements EventLog {
     );
     this.#lastSeq = recovered.lastSeq;
     this.#groupBytes = options.segmentBytes ?? 16 * 1024 * 1024;
-    this.#pauseMs = options.pauseMs ?? 200;
+    this.#refusal = new Refusal(options.pauseMs ?? 200);
   }
 
   /** Opens the first segment. On a full disk the log opens all the same: it can be read, and recovers. */
@@ -130,13 +129,14 @@ class SegmentLog implements EventLog {
       if (refusal.code !== 'disk-full') {
         throw error;
       }
-      this.#refuse(refusal);
+      this.#refusal.begin(refusal);
     }
+    await this.#writeLengths(this.#segments.filter(({ sealed }) => sealed));
   }
 
   append(header: RecordHeader, body: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
-      const error = this.#closing ? closed() : this.#currentRefusal();
+      const error = this.#closing ? closed() : this.#refusal.current();
       if (error) {
         reject(error);
         return;
@@ -196,12 +196,12 @@ class SegmentLog implements EventLog {
         // On a full disk there may be no room for a new one; what is older can go all the same.
         await this.#rotate().catch(() => undefined);
       }
-      return releaseSegments(
-        this.disk,
-        this.options.dir,
-        this.#segments,
-        below
-      );
+      const oldest = this.#segments[1]?.firstSeq ?? Infinity;
+      return oldest > below
+        ? { segments: 0, bytes: 0 }
+        : this.#changing(() =>
+            releaseSegments(this.disk, this.options.dir, this.#segments, below)
+          );
     });
   }
 
@@ -213,21 +213,24 @@ class SegmentLog implements EventLog {
     return this.#maintain(async () => {
       // The name of the new segment keeps the numbers of dropped records from being given out again.
       await this.#rotate();
-      return rewriteSegments(
-        this.disk,
-        this.options.dir,
-        this.#segments,
-        {
-          from,
-          to: Math.min(to, this.appender.nextSeq),
-          change: record => {
-            if (this.#closing) {
-              throw closed();
-            }
-            return change(record);
+      const decider = {
+        from,
+        to: Math.min(to, this.appender.nextSeq),
+        change: (record: LogRecord) => {
+          if (this.#closing) {
+            throw closed();
           }
-        },
-        progress
+          return change(record);
+        }
+      };
+      return this.#changing(() =>
+        rewriteSegments(
+          this.disk,
+          this.options.dir,
+          this.#segments,
+          decider,
+          progress
+        )
       );
     });
   }
@@ -238,6 +241,8 @@ class SegmentLog implements EventLog {
       await this.#pump;
       try {
         await this.appender.stop();
+        await this.#maintenance;
+        await this.#writeLengths(this.#segments);
       } finally {
         await this.lock.release();
       }
@@ -255,14 +260,18 @@ class SegmentLog implements EventLog {
       if (group.length === 0) {
         continue;
       }
-      const refusal = this.#currentRefusal();
+      const refusal = this.#refusal.current();
       if (refusal) {
         this.#settle(group, refusal);
         continue;
       }
       const hadSegment = this.appender.open;
       try {
+        const segments = this.#segments.length;
         const { firstSeq, lastSeq } = await this.appender.commit(group);
+        if (this.#segments.length > segments) {
+          this.#noteLengths();
+        }
         this.#lastSeq = lastSeq;
         group.forEach((waiting, index) => waiting.resolve(firstSeq + index));
         this.#settle(group, undefined);
@@ -271,7 +280,7 @@ class SegmentLog implements EventLog {
         const reason = unavailable(error);
         // One bad segment is left behind at once; a disk that takes no new one gets a pause.
         if (!hadSegment || reason.code === 'disk-full') {
-          this.#refuse(reason);
+          this.#refusal.begin(reason);
         }
         this.#settle(group, reason);
       }
@@ -289,6 +298,35 @@ class SegmentLog implements EventLog {
     });
     this.#maintenance = result.catch(() => undefined);
     return result;
+  }
+
+  /** Runs a task that makes segments shorter; meanwhile nothing says how long they are to be. */
+  async #changing<T>(task: () => Promise<T>): Promise<T> {
+    await removeLengths(this.disk, this.options.dir);
+    try {
+      return await task();
+    } finally {
+      await this.#writeLengths(this.#segments.filter(({ sealed }) => sealed));
+    }
+  }
+
+  /** Notes the lengths of the finished segments, once nothing else is at work on them. */
+  #noteLengths(): void {
+    this.#maintenance = this.#maintenance.then(() =>
+      this.#writeLengths(this.#segments.filter(({ sealed }) => sealed))
+    );
+  }
+
+  /** Without the note less damage would be noticed, and nothing else: it holds up nobody. */
+  async #writeLengths(finished: readonly Segment[]): Promise<void> {
+    const lengths = new Map(
+      finished
+        .filter(({ empty }) => !empty)
+        .map(({ firstSeq, end }) => [firstSeq, end])
+    );
+    await writeLengths(this.disk, this.options.dir, lengths).catch(
+      () => undefined
+    );
   }
 
   /** Begins a new segment, between two groups. */
@@ -348,14 +386,5 @@ class SegmentLog implements EventLog {
       this.#barriers = this.#barriers.filter(b => b.appends > this.#settled);
       due.forEach(b => (b.error ? b.reject(b.error) : b.resolve()));
     }
-  }
-
-  #refuse(error: LogUnavailableError): void {
-    this.#refusal = { error, until: Date.now() + this.#pauseMs };
-  }
-
-  #currentRefusal(): LogUnavailableError | undefined {
-    const refusal = this.#refusal;
-    return refusal && Date.now() < refusal.until ? refusal.error : undefined;
   }
 }

@@ -24,3 +24,21 @@ export function unavailable(error: unknown): LogUnavailableError {
         { cause: error }
       );
 }
+
+/** Refuses everything at once for a while after a failure. */
+export class Refusal {
+  #error: LogUnavailableError | undefined;
+  #until = 0;
+
+  constructor(private readonly pauseMs: number) {}
+
+  begin(error: LogUnavailableError): void {
+    this.#error = error;
+    this.#until = Date.now() + this.pauseMs;
+  }
+
+  /** Why appends are refused now; undefined if they are not. */
+  current(): LogUnavailableError | undefined {
+    return Date.now() < this.#until ? this.#error : undefined;
+  }
+}

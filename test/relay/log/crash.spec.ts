@@ -10,7 +10,7 @@ import { Dice, ModelDisk } from './modelDisk.js';
 import { body, header, idOf } from './support.js';
 
 jest.setTimeout(600_000);
-const RUNS = process.env['LONG'] === '1' ? 20_000 : 500;
+const RUNS = process.env['LONG'] === '1' ? 20_000 : 200;
 
 /** One process's time with the log. */
 interface Life {

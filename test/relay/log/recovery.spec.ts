@@ -12,8 +12,10 @@ import {
   SEGMENT_HEADER_BYTES,
   segmentName
 } from '../../../src/relay/log/format.js';
+import { inspectLog } from '../../../src/relay/log/inspect.js';
 import { openSegmentLog } from '../../../src/relay/log/segmentLog.js';
 import { LogFormatError, type EventLog } from '../../../src/relay/log/types.js';
+import { Dice, ModelDisk } from './modelDisk.js';
 import { body, folders, header, idOf, readAll } from './support.js';
 
 jest.setTimeout(60_000);
@@ -126,7 +128,10 @@ describe('a torn tail', () => {
     expect(await readAll(log)).toEqual([]);
     expect(await log.append(header(), body('d'))).toBe(1);
     await log.close();
-    expect(await readdir(dir)).toEqual([segmentName(1)]);
+    expect((await readdir(dir)).sort()).toEqual([
+      segmentName(1),
+      'lengths.json'
+    ]);
   });
 });
 
@@ -178,6 +183,129 @@ describe('a flipped bit', () => {
       expect(log.status().damaged).toBe(2);
       expect(await log.append(header(), body('new'))).toBe(4);
     });
+  });
+});
+
+/** Lets a disk do everything at once. */
+class Prompt extends Dice {
+  override roll(): number {
+    return 0;
+  }
+}
+
+describe('a log that was closed', () => {
+  const count = 4;
+
+  /** A disk in memory with records 1 to 4 in several segments, and the names of these. */
+  async function made(): Promise<{ disk: ModelDisk; names: string[] }> {
+    const disk = new ModelDisk(new Prompt(1));
+    const log = await openSegmentLog({ dir: '/log', disk, segmentBytes: 300 });
+    for (let id = 1; id <= count; id += 1) {
+      await log.append(header(), body(id, 60));
+    }
+    await log.close();
+    return { disk, names: await segmentsOn(disk) };
+  }
+
+  async function segmentsOn(disk: ModelDisk): Promise<string[]> {
+    const names = await disk.list('/log');
+    return names.filter(name => name.endsWith('.seg')).sort();
+  }
+
+  async function sizeOf(disk: ModelDisk, name: string): Promise<number> {
+    return (await disk.open(`/log/${name}`)).size();
+  }
+
+  /** Opens it, checks that what is there is right, and returns what is missing and what was counted. */
+  async function harmed(
+    disk: ModelDisk
+  ): Promise<{ missing: number[]; damaged: number; verified: number }> {
+    let verified = 0;
+    for await (const found of inspectLog('/log', { disk })) {
+      verified += found.kind === 'damage' ? 1 : 0;
+    }
+    const log = await openSegmentLog({ dir: '/log', disk });
+    const records = await readAll(log);
+    records.forEach(record => expect(idOf(record)).toBe(String(record.seq)));
+    const seqs = records.map(({ seq }) => seq);
+    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+    expect(await log.append(header(), body('new'))).toBeGreaterThan(count);
+    const missing = Array.from({ length: count }, (_, i) => i + 1).filter(
+      seq => !seqs.includes(seq)
+    );
+    const { damaged, tornBytes } = log.status();
+    expect(tornBytes).toBe(0);
+    await log.close();
+    return { missing, damaged, verified };
+  }
+
+  it('tells of a truncation at every byte of every segment, and loses what was cut off only', async () => {
+    const { disk, names } = await made();
+    expect(names.length).toBeGreaterThan(1);
+    for (const name of names) {
+      const size = await sizeOf(disk, name);
+      const first = Number(name.slice(0, 16));
+      for (let length = 0; length < size; length += 1) {
+        const { disk: copy } = await made();
+        await (await copy.open(`/log/${name}`)).truncate(length);
+        const { missing, ...counted } = await harmed(copy);
+        expect({ name, length, ...counted }).toEqual({
+          name,
+          length,
+          damaged: 1,
+          verified: 1
+        });
+        expect(missing.length).toBeGreaterThan(0);
+        expect(missing.every(seq => seq >= first)).toBe(true);
+        // Two of these records have 300 bytes and more.
+        expect(missing.length).toBeLessThanOrEqual(2);
+      }
+    }
+  });
+
+  it('tells of a flipped bit at every byte, also in the last record', async () => {
+    const { disk, names } = await made();
+    for (const name of names) {
+      const size = await sizeOf(disk, name);
+      for (let at = 0; at < size; at += 1) {
+        const { disk: copy } = await made();
+        const file = await copy.open(`/log/${name}`);
+        const byte = Buffer.alloc(1);
+        await file.read(byte, at);
+        byte[0]! ^= 1 << (at % 8);
+        await file.write([byte], at);
+        const { missing, ...counted } = await harmed(copy);
+        expect({ name, at, ...counted }).toEqual({
+          name,
+          at,
+          damaged: 1,
+          verified: 1
+        });
+        expect(missing.length).toBe(at < SEGMENT_HEADER_BYTES ? 0 : 1);
+      }
+    }
+  });
+
+  it('tells of a segment that is missing', async () => {
+    for (const index of [0, 1, -1]) {
+      const { disk, names } = await made();
+      await disk.remove(`/log/${names.at(index)!}`);
+      const { missing, damaged, verified } = await harmed(disk);
+      expect([damaged, verified]).toEqual([1, 1]);
+      expect(missing.length).toBeGreaterThan(0);
+    }
+  });
+
+  it('is no damaged one after it was released and written again, and killed', async () => {
+    const { disk } = await made();
+    const log = await openSegmentLog({ dir: '/log', disk });
+    await log.release(3);
+    await log.rewrite(({ seq }) => (seq === 4 ? 'drop' : 'keep'));
+    disk.stop();
+    const { missing, damaged, verified } = await harmed(disk.next('power cut'));
+    expect([damaged, verified]).toEqual([0, 0]);
+    expect(missing).toContain(4);
+    expect(missing).not.toContain(3);
   });
 });
 
