@@ -6,6 +6,8 @@ export interface Told {
   origin: string;
 }
 
+const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
+
 /**
  * Options by name, as the Hub's variables say them; explicit ones win over all of these. Empty
  * unless the Hub started this process as a service: a single-user server has most of the same
@@ -34,6 +36,10 @@ export function toldByHub(
     const { hostname, port } = new URL(url);
     set('host', 'JUPYTERHUB_SERVICE_URL', hostname.replace(/^\[|\]$/g, ''));
     set('port', 'JUPYTERHUB_SERVICE_URL', port);
+    if (LOOPBACK.test(hostname)) {
+      // Only the Hub's proxy reaches it from elsewhere; else all students would be one address.
+      set('trusted-proxies', 'JUPYTERHUB_SERVICE_URL', '127.0.0.1,::1');
+    }
   }
   set('prefix', 'JUPYTERHUB_SERVICE_PREFIX');
   set('public-url', 'JUPYTERHUB_PUBLIC_URL'); // since JupyterHub 5

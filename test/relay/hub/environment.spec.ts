@@ -27,6 +27,7 @@ describe('a relay that a Hub starts', () => {
       port: 10101,
       prefix: '/base/services/telemetry',
       'public-url': null,
+      'trusted-proxies': ['127.0.0.1', '::1'],
       'hub-api-url': 'http://127.0.0.1:8081/base/hub/api',
       'hub-token': 'secret-of-the-service',
       'hub-url': '/base',
@@ -57,6 +58,13 @@ describe('a relay that a Hub starts', () => {
       env: { ...SERVICE, IPYNB_TELEMETRY_HUB_TOKEN: 'another-token' }
     });
     expect(config).toMatchObject({ port: 7000, 'hub-token': 'another-token' });
+  });
+
+  it('believes no proxy where others than this machine reach it', () => {
+    const { config } = resolveConfig({
+      env: { ...SERVICE, JUPYTERHUB_SERVICE_URL: 'http://10.0.0.7:9' }
+    });
+    expect(config['trusted-proxies']).toEqual([]);
   });
 
   it('listens to all addresses of an IPv6 machine, too', () => {
