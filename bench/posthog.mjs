@@ -4,6 +4,10 @@
  * its own. Prints the ratio of the medians; nothing may be lost in either.
  *
  *   npm run build && node bench/posthog.mjs [rounds, 5 by default]
+ *
+ * With a backlog it prints instead what memory the relay's side takes (see backlog.mjs):
+ *
+ *   node bench/posthog.mjs --backlog 10000000     (about 330 bytes of disk an event)
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -13,6 +17,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import { createPostHogSink } from '../lib/sinks/index.js';
+import { measureBacklog } from './backlog.mjs';
+
+if (process.argv[2] === '--backlog') {
+  await measureBacklog(Number(process.argv[3] ?? 1_000_000));
+  process.exit(0);
+}
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const BATCH = 500;
@@ -33,22 +43,27 @@ const [host] = await once(createInterface(standIn.stdout), 'line');
 
 try {
   const bySink = [];
+  const cpuShares = [];
   const byFetch = [];
   const byFetchWithGzip = [];
   for (let round = 0; round <= ROUNDS; round += 1) {
     const batches = makeBatches();
     await forget();
-    const sinkRate = await throughSink(batches);
+    const [sinkRate, sinkCpu] = await withCpu(() => throughSink(batches));
     const bodies = await bodiesOf(batches);
     await forget();
     const fetchRate = await throughFetch(bodies, async body => body);
     await forget();
-    const gzipRate = await throughFetch(bodies.map(unpack), pack);
+    const unpacked = bodies.map(unpack);
+    const [gzipRate, gzipCpu] = await withCpu(() =>
+      throughFetch(unpacked, pack)
+    );
     if (round > 0) {
       // Round 0 warms up.
       bySink.push(sinkRate);
       byFetch.push(fetchRate);
       byFetchWithGzip.push(gzipRate);
+      cpuShares.push(gzipCpu / sinkCpu);
     }
   }
   const [sink, bare, zipping] = [bySink, byFetch, byFetchWithGzip].map(median);
@@ -60,7 +75,7 @@ try {
   console.log(line('fetch, stringify and gzip', zipping, byFetchWithGzip));
   console.log(`sink / fetch of ready bodies       ${(sink / bare).toFixed(2)}`);
   console.log(
-    `sink / fetch that makes its bodies ${(sink / zipping).toFixed(2)}`
+    `sink / fetch that makes its bodies ${(sink / zipping).toFixed(2)} (by CPU time ${median(cpuShares).toFixed(2)})`
   );
 } finally {
   standIn.kill();
@@ -84,6 +99,14 @@ async function throughSink(batches) {
   await sink.close();
   await nothingLost();
   return (BATCH * BATCHES) / seconds;
+}
+
+/** What `act` gives, and the CPU time that this process took for it, in µs. */
+async function withCpu(act) {
+  const before = process.cpuUsage();
+  const result = await act();
+  const { user, system } = process.cpuUsage(before);
+  return [result, user + system];
 }
 
 async function throughFetch(items, bodyOf) {

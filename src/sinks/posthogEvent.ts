@@ -120,24 +120,33 @@ export function legalDistinctId(id: string): string {
 }
 
 function propertiesOf(record: TelemetryRecord, places: boolean): Properties {
-  const { $ip, ...payload } = record.payload as Properties;
-  const version = payload['v'];
-  const lib =
-    payload['$lib'] === undefined
-      ? {
-          $lib: 'ipynb-telemetry',
-          ...(typeof version === 'string' ? { $lib_version: version } : {})
-        }
-      : {};
-  return {
-    ...payload,
-    ...lib,
-    ...(record.course === undefined ? {} : { course: record.course }),
-    // The relay has corrected the clock; PostHog would shift each attempt differently.
-    $ignore_sent_at: true,
+  const payload = record.payload as Properties;
+  const { $ip, v } = payload;
+  // Spreading costs twenty times as much, but takes a member `__proto__` for what it is.
+  const properties: Properties = Object.hasOwn(payload, '__proto__')
+    ? { ...payload }
+    : Object.assign({}, payload);
+  if ($ip !== undefined) {
+    delete properties['$ip'];
+  }
+  if (payload['$lib'] === undefined) {
+    properties['$lib'] = 'ipynb-telemetry';
+    if (typeof v === 'string') {
+      properties['$lib_version'] = v;
+    }
+  }
+  if (record.course !== undefined) {
+    properties['course'] = record.course;
+  }
+  // The relay has corrected the clock; PostHog would shift each attempt differently.
+  properties['$ignore_sent_at'] = true;
+  if (places && $ip !== undefined) {
+    properties['$ip'] = $ip;
+  } else {
     // Without a student's own address, PostHog would look up the relay's.
-    ...(places && $ip !== undefined ? { $ip } : { $geoip_disable: true })
-  };
+    properties['$geoip_disable'] = true;
+  }
+  return properties;
 }
 
 /**
