@@ -109,6 +109,16 @@ const SETTINGS = {
     meaning:
       'Origins of the web pages that may send, such as https://hub.example.org; any (the default). Programs send none and always may'
   },
+  'posthog-project': {
+    value: 'ID',
+    meaning:
+      "Id of the course's project in PostHog, so that deleted students are deleted there, too; together with the next one"
+  },
+  'posthog-personal-key-env': {
+    value: 'NAME',
+    meaning:
+      'Variable that holds a personal key with the scopes person:read and person:write when the relay starts'
+  },
   simulated: {
     value: 'YES/NO',
     meaning: 'Whether its events are made up, and never mixed with real ones'
@@ -344,6 +354,7 @@ function changesOf(options: Invocation['options']): CourseChanges {
     hubInstructors: text('hub-instructors'),
     hubAssistants: text('hub-assistants'),
     posthog: postHogOf(text),
+    persons: personsOf(text),
     simulated: yesOrNo('simulated'),
     places: yesOrNo('places'),
     origins: originsOf(text('origins')),
@@ -392,17 +403,38 @@ function postHogOf(
     );
   }
   if (apiKeyEnv !== undefined) {
-    if (!/^[A-Za-z_]\w*$/.test(apiKeyEnv) || apiKeyEnv.startsWith(ENV_PREFIX)) {
-      throw new UsageError(
-        `--posthog-key-env: expected the name of a variable that does not begin with ${ENV_PREFIX}, got ${JSON.stringify(apiKeyEnv)}.`
-      );
-    }
+    checkVariable('posthog-key-env', apiKeyEnv);
     return { host: read, apiKeyEnv };
   }
   if (projectKey().read(apiKey) === undefined) {
     throw new UsageError(`--posthog-key: expected ${projectKey().expected}.`);
   }
   return { host: read, apiKey: apiKey! };
+}
+
+function personsOf(
+  text: (name: string) => string | undefined
+): CourseChanges['persons'] {
+  const project = text('posthog-project');
+  const personalKeyEnv = text('posthog-personal-key-env');
+  if (project === undefined && personalKeyEnv === undefined) {
+    return undefined;
+  }
+  if (project === undefined || personalKeyEnv === undefined) {
+    throw new UsageError(
+      'deleting students from PostHog: expected --posthog-project together with --posthog-personal-key-env.'
+    );
+  }
+  checkVariable('posthog-personal-key-env', personalKeyEnv);
+  return { project, personalKeyEnv };
+}
+
+function checkVariable(option: string, name: string): void {
+  if (!/^[A-Za-z_]\w*$/.test(name) || name.startsWith(ENV_PREFIX)) {
+    throw new UsageError(
+      `--${option}: expected the name of a variable that does not begin with ${ENV_PREFIX}, got ${JSON.stringify(name)}.`
+    );
+  }
 }
 
 function orNone<T>(

@@ -40,8 +40,16 @@ import {
   deadLettersReplayCommand,
   deadLettersShowCommand
 } from './deadLetters.js';
-import { relayCommand } from './relay.js';
 import { replayCommand } from './replay.js';
+import {
+  privacyExportCommand,
+  privacyForgetCommand,
+  privacyJobsCommand,
+  privacyShowCommand
+} from './privacy.js';
+import { privacyAuditCommand, privacyRotateCommand } from './privacyKeys.js';
+import { relayCommand } from './relay.js';
+import { retentionRunCommand } from './retention.js';
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -66,6 +74,13 @@ export const COMMANDS: readonly Command[] = [
   deadLettersReplayCommand,
   deadLettersDropCommand,
   replayCommand,
+  privacyShowCommand,
+  privacyExportCommand,
+  privacyForgetCommand,
+  privacyJobsCommand,
+  privacyRotateCommand,
+  privacyAuditCommand,
+  retentionRunCommand,
   notebooksInsertCommand,
   notebooksUpdateCommand,
   notebooksRemoveCommand,

@@ -10,6 +10,10 @@ import type { Admission } from './auth/admission.js';
 import { createAuthenticate } from './auth/authenticate.js';
 import { addCourseRoute } from './api/courseRoute.js';
 import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
+import {
+  addStudentRoutes,
+  type StudentRouteParts
+} from './api/studentRoutes.js';
 import type { CourseStore } from './courses/courseStore.js';
 import { RelayError } from './errors.js';
 import { addHubLogin } from './hub/loginRoutes.js';
@@ -40,7 +44,7 @@ export interface Readiness {
 }
 
 /** What the routes need. */
-export interface AppParts extends PageParts {
+export interface AppParts extends PageParts, StudentRouteParts {
   courses: CourseStore;
   /** Prefix of all routes: empty, or with a slash before and none behind. */
   prefix: string;
@@ -106,6 +110,7 @@ export function createApp(parts: AppParts): FastifyInstance {
     return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness);
   });
   addCourseRoute(app, parts.courses, parts.admission);
+  addStudentRoutes(app, parts);
   if (parts.metrics) {
     addMetricsRoute(app, parts.metrics);
   }

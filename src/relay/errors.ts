@@ -103,6 +103,11 @@ export const ERRORS = {
     message:
       'expected a page of an origin that the course allows, got one of another. Whoever runs the course allows it with `ipynb-telemetry course set COURSE --origins`.'
   },
+  not_verified: {
+    status: 403,
+    message:
+      'expected a student whom the JupyterHub vouches for, got a course key, which the whole class has. Ask {contact} to show, export or delete what is stored of you.'
+  },
   not_found: {
     status: 404,
     message:

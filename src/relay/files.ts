@@ -104,6 +104,19 @@ export async function updateJson<T>(
   }
 }
 
+/** Does `work` while no other process that asks for the same file does its own. */
+export async function locked<T>(
+  file: string,
+  work: () => Promise<T>
+): Promise<T> {
+  const lock = await patientLock(`${file}.lock`);
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
 /** The file's text; undefined where there is none. */
 export async function readIfThere(file: string): Promise<string | undefined> {
   try {

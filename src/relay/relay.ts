@@ -40,6 +40,11 @@ import { createMetrics } from './metrics/metrics.js';
 import { createRelayServer, type TlsFiles } from './server.js';
 import { mintLinkToken } from './login/links.js';
 import { openSessions } from './login/sessions.js';
+import { openAudit } from './privacy/audit.js';
+import { startChores, type ChoresOptions } from './privacy/chores.js';
+import type { Desk } from './privacy/desk.js';
+import { privacyOperations } from './privacy/operations.js';
+import { openDesk, type PlaceParts } from './privacy/place.js';
 import { openRuleBook } from './privacy/ruleBook.js';
 import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
 import { isPostHogJs } from './posthogjs/answers.js';
@@ -72,6 +77,9 @@ export interface RelayParts {
   pageFolder?: string;
   env?: Readonly<Record<string, string | undefined>>;
   live?: LiveOptions;
+  /** Times of deletions and of the removal of old events. */
+  privacy?: Partial<Omit<ChoresOptions, 'onError'>> &
+    Pick<PlaceParts, 'now' | 'pollMs' | 'recheckMs'>;
   /** A listening socket that a supervisor keeps open: it is used instead of `host` and `port`. */
   socket?: number | null;
 }
@@ -121,6 +129,8 @@ export async function startRelay(
   let control: ControlSocket | undefined;
   let reserve: DiskReserve | undefined;
   let retention: Retention | undefined;
+  let desk: Desk | undefined;
+  let chores: ReturnType<typeof startChores> | undefined;
   const workerSinks = createWorkerSinks();
   const createPostHogSink =
     parts.createPostHogSink ?? workerSinks.createPostHogSink;
@@ -171,12 +181,14 @@ export async function startRelay(
       rulesOf: course => rules.rulesOf(course),
       simulated: id => courses.course(id)?.simulated === true,
       sinks: replaySinks({ courses, destination, env, createPostHogSink })
-    }))
+    })),
+    ...privacyOperations(() => desk)
   };
 
   const rules = openRuleBook(paths, error =>
     logger.error({ problem: error.message }, 'a course takes no events')
   );
+  const studentOf = createStudentCheck(hub?.api ?? null);
   const reports = createReporter(logger);
   const metrics = createMetrics({
     byCourse: config['metrics-courses'] === 'yes',
@@ -197,7 +209,7 @@ export async function startRelay(
     deadLetters: { put: letters => deadLetters!.put(letters) },
     courses,
     duplicates,
-    studentOf: createStudentCheck(hub?.api ?? null),
+    studentOf,
     rulesOf: course => rules.rulesOf(course),
     bodyLimitBytes: config['body-limit-bytes'],
     decompressedLimitBytes: config['decompressed-limit-bytes'],
@@ -210,8 +222,12 @@ export async function startRelay(
     },
     admission
   });
+  const audit = openAudit(paths.audit);
   const app = createApp({
     courses,
+    audit,
+    studentOf,
+    desk: () => desk,
     insights,
     sessions,
     streams,
@@ -285,6 +301,7 @@ export async function startRelay(
       await drained(server, socket !== null);
       taking = false;
       await app.close();
+      await chores?.stop();
       await scaling?.stop();
       await feeders?.stop();
       await workerSinks.close();
@@ -370,6 +387,24 @@ export async function startRelay(
       onHeld: reports.held,
       onError: error =>
         logger.error({ problem: String(error) }, 'old events not removed')
+    });
+    desk = openDesk({
+      paths,
+      log,
+      deadLetters,
+      courses,
+      destination,
+      env,
+      audit,
+      insights,
+      onForgotten: () => rules.refresh(),
+      // Pages come back at once, and begin with a new snapshot.
+      onRefolded: () => streams.closeAll(),
+      ...parts.privacy
+    });
+    chores = startChores(desk, {
+      ...parts.privacy,
+      onError: (what, error) => logger.error({ problem: String(error) }, what)
     });
     taking = true;
     if (socket !== null) {

@@ -27,6 +27,8 @@ export interface InsightsSink extends Sink {
    * @returns the unsubscriber; idempotent.
    */
   subscribe(course: string, listener: (change: Change) => void): () => void;
+  /** Forgets all of a course, to be fed with it again: any order of records gives the same state. */
+  reset(course: string): void;
 }
 
 interface CourseView {
@@ -120,6 +122,10 @@ export function createInsightsSink(options: InsightsSinkOptions): InsightsSink {
           view.timer = null;
         }
       };
+    },
+    reset: course => {
+      const view = viewOf(course);
+      view.state = createClassState({ course, title: course });
     },
     close: () => {
       closed = true;

@@ -8,6 +8,7 @@ import type { CourseStore } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
 import { addLoginRoutes, type LoginParts } from '../login/loginRoutes.js';
 import { NO_PAGE_PAGE, PLAIN_PAGE_CSP } from '../login/pages.js';
+import type { Audit } from '../privacy/audit.js';
 import type { LiveStreams } from './live.js';
 import type { StaticFiles } from './staticFiles.js';
 
@@ -17,6 +18,7 @@ export interface PageParts extends LoginParts {
   insights: InsightsSink;
   streams: LiveStreams;
   page: StaticFiles;
+  audit: Pick<Audit, 'saw'>;
 }
 
 /** The page's own files and nothing else. */
@@ -48,16 +50,17 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
 
   const ofCourse = { preHandler: requires('display', courseOf) };
 
-  app.get('/api/v1/snapshot', ofCourse, request => {
+  app.get('/api/v1/snapshot', ofCourse, async request => {
     const id = courseOf(request);
     const snapshot = insights.snapshot(id);
     if (!snapshot) {
       throw new RelayError('unknown_course', { given: JSON.stringify(id) });
     }
+    await parts.audit.saw(request.principal.id, id);
     return views.of(request.principal, courses.course(id)!)(snapshot);
   });
 
-  app.get('/api/v1/live', ofCourse, (request, reply) => {
+  app.get('/api/v1/live', ofCourse, async (request, reply) => {
     const id = courseOf(request);
     if (!courses.course(id)) {
       throw new RelayError('unknown_course', { given: JSON.stringify(id) });
@@ -65,6 +68,7 @@ export function addPageRoutes(app: FastifyInstance, parts: PageParts): void {
     if (request.method === 'HEAD') {
       return reply.type('text/event-stream').send();
     }
+    await parts.audit.saw(request.principal.id, id);
     const headers = reply.getHeaders();
     reply.hijack();
     reply.raw.writeHead(200, {

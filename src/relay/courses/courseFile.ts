@@ -56,6 +56,8 @@ export interface Course {
   sections?: Record<string, string[]>;
   /** Origins of the pages that may send, in lower case; all where there is no such list. */
   origins?: string[];
+  /** How the relay may delete persons from its PostHog: the project's id, and the variable that holds a personal key. */
+  persons?: { project: string; personalKeyEnv: string };
   /** Counts the changes of the settings. */
   version: number;
   /** Its events are made up. They go to PostHog only where the course names one. */
@@ -317,6 +319,16 @@ export function problemOf(course: Course): string | null {
   }
   if (!isCount(course.version)) {
     return expected('version', 'a whole number from 1', course.version);
+  }
+  const { persons } = course;
+  if (
+    persons !== undefined &&
+    !(
+      /^[\w@-]{1,64}$/.test(String(persons.project)) &&
+      typeof persons.personalKeyEnv === 'string'
+    )
+  ) {
+    return expected('persons', '{project, personalKeyEnv}', persons);
   }
   return problemOfPostHog(course.posthog);
 }

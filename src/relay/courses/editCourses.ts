@@ -38,6 +38,7 @@ export type CourseChanges = Partial<
     | 'simulated'
     | 'places'
     | 'pseudonym'
+    | 'persons'
   >
 > & {
   /** `relay`: the relay's own project, as without this setting. */

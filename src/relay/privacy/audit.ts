@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { locked, writeFileWhole } from '../files.js';
 import { flushFolder } from '../log/disk.js';
 
 /** What can be noted. */
@@ -48,8 +49,7 @@ export interface Audit {
 }
 
 /**
- * The audit log in `file`. Nothing is held open, and each line is one write at the file's end, so
- * commands may add to it beside a running relay.
+ * The audit log in `file`. Nothing is held open, so commands may add to it beside a running relay.
  */
 export function openAudit(file: string, now: () => number = Date.now): Audit {
   const seen = new Set<string>();
@@ -58,7 +58,7 @@ export function openAudit(file: string, now: () => number = Date.now): Audit {
 
   function write(note: AuditNote): Promise<void> {
     const entry: AuditEntry = { at: new Date(now()).toISOString(), ...note };
-    const done = tail.then(() => append(file, entry));
+    const done = tail.then(() => locked(file, () => append(file, entry)));
     tail = done.catch(() => undefined);
     return done;
   }
@@ -102,6 +102,21 @@ export async function readAudit(
   return text.split('\n').flatMap(line => {
     const entry = parse(line);
     return entry && entry.at >= since ? [entry] : [];
+  });
+}
+
+/** Removes the lines before `before` (ISO 8601): the only way in which any ever go. Returns how many there were. */
+export function pruneAudit(file: string, before: string): Promise<number> {
+  return locked(file, async () => {
+    const all = await readAudit(file);
+    const kept = all.filter(({ at }) => at >= before);
+    if (kept.length < all.length) {
+      await writeFileWhole(
+        file,
+        kept.map(entry => `${JSON.stringify(entry)}\n`).join('')
+      );
+    }
+    return all.length - kept.length;
   });
 }
 

@@ -24,7 +24,8 @@ export function filterEvent(
   onDropped: (name: string) => void
 ): Filtered {
   if (rules.open) {
-    return { event, changed: false };
+    const kept = renamed(event, rules);
+    return { event: kept, changed: kept !== event };
   }
   const levelled = applyLevel(event.event, event.properties, rules.level);
   const allowed = rules.allowedIn(event.event);
@@ -40,7 +41,14 @@ export function filterEvent(
       changed: true
     };
   }
-  return { event: kept, changed: kept !== event };
+  const known = renamed(kept, rules);
+  return { event: known, changed: known !== event };
+}
+
+function renamed(event: WireEvent, { distinctIdOf }: PrivacyRules): WireEvent {
+  const { distinct_id } = event;
+  const id = distinctIdOf ? distinctIdOf(distinct_id) : distinct_id;
+  return id === distinct_id ? event : { ...event, distinct_id: id };
 }
 
 /** Whether a property may be kept, by name and, of clients' bookkeeping, by form. */

@@ -21,6 +21,10 @@ export interface ForgetJob {
   course: string;
   /** Hashes of the student's name and pseudonyms. */
   tags: string[];
+  /** Hashes of the name's spellings alone. */
+  nameTags: string[];
+  /** How often the student is forgotten with this job. */
+  generation: number;
   who: string;
   /** ISO 8601 UTC, as the next ones. Events up to here are forgotten. */
   requestedAt: string;

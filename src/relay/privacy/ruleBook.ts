@@ -5,6 +5,7 @@ import { readForgetFile } from './forgetFile.js';
 import type { Pseudonymizer } from './pseudonyms.js';
 import { compileRules, type PrivacyRules } from './rules.js';
 import { readSecrets, type Secrets } from './secrets.js';
+import { distinctIdOf } from './subject.js';
 
 /** Looks rules up; asked for every request. */
 export interface RuleBook {
@@ -36,7 +37,14 @@ export function openRuleBook(
       ...(isPseudonymous
         ? compileRules({ ...course, pseudonyms: makerOf(course, secrets) })
         : rules),
-      ...(until ? { isForgotten: forgottenBy(course.id, until, secrets) } : {})
+      ...(until ? { isForgotten: forgottenBy(course.id, until, secrets) } : {}),
+      ...(until && !isPseudonymous
+        ? {
+            distinctIdOf: remembering(student =>
+              distinctIdOf(student, secrets.generation(course.id, student))
+            )
+          }
+        : {})
     };
   }
 

@@ -17,6 +17,8 @@ export interface PrivacyRules {
   allowedIn(event: string): ReadonlySet<string> | undefined;
   /** Where the course keeps no names. */
   pseudonyms?: Pseudonymizer | undefined;
+  /** The id under which PostHog gets a student who was forgotten before and is new now. */
+  distinctIdOf?: ((student: string) => string) | undefined;
   /** Whether an event of that student and time (ms since 1970) was deleted, and only comes again out of an old queue. */
   isForgotten?: ((student: string, timeMs: number) => boolean) | undefined;
 }

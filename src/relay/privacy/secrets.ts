@@ -121,15 +121,16 @@ export async function destroyKeys(
   return gone;
 }
 
-/** Sets how often a student was forgotten; idempotent, so that a repeated step counts once. */
+/** Sets how often a student was forgotten, by the tags of their name; idempotent, so that a repeated step counts once. */
 export async function setGeneration(
   file: string,
-  course: string,
-  student: string,
+  tags: readonly string[],
   generation: number
 ): Promise<void> {
   await edit(file, content => {
-    content.generations[secretsOf(content).tag(course, student)] = generation;
+    for (const tag of tags) {
+      content.generations[tag] = generation;
+    }
     return content;
   });
 }

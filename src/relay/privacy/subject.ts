@@ -1,0 +1,110 @@
+/** Under which ids a student stands in a course's stored events, and which of those events are theirs. */
+import { normalizeName, normalizePart } from '../../events/index.js';
+import type { Course } from '../courses/courseFile.js';
+import { isObject } from '../wire/shapes.js';
+import { PSEUDONYM, type Secrets } from './secrets.js';
+
+/** A student of one course, as somebody named them. */
+export interface Subject {
+  /** Spellings of the name that notebooks may have sent; none where a pseudonym was given. */
+  names: string[];
+  /** Everything that stands for the student in stored events. */
+  ids: ReadonlySet<string>;
+  /** The pseudonym that new events get; null where the course keeps names, or a pseudonym was given. */
+  pseudonym: string | null;
+  /** How often the student was forgotten before. */
+  generation: number;
+}
+
+/** The student whom `text` means: a name as it was typed or sent, or a pseudonym. */
+export function subjectOf(
+  course: Course,
+  text: string,
+  secrets: Secrets
+): Subject {
+  if (PSEUDONYM.test(text)) {
+    return { names: [], ids: new Set([text]), pseudonym: null, generation: 0 };
+  }
+  const names = spellingsOf(text);
+  const generation = Math.max(
+    ...names.map(name => secrets.generation(course.id, name))
+  );
+  const ids = new Set(names);
+  for (const name of names) {
+    for (let n = 0; n <= generation; n += 1) {
+      ids.add(distinctIdOf(name, n));
+      for (const key of secrets.keyIds(course.id)) {
+        ids.add(secrets.pseudonym(course.id, key, name, n)!);
+      }
+    }
+  }
+  const keyId =
+    course.identity === 'pseudonyms' ? course.pseudonym?.keyId : undefined;
+  return {
+    names,
+    ids,
+    pseudonym:
+      keyId === undefined
+        ? null
+        : (secrets.pseudonym(course.id, keyId, names[0]!, generation) ?? null),
+    generation
+  };
+}
+
+/** What PostHog knows a student by who was forgotten `generation` times: it takes no deleted id again. */
+export function distinctIdOf(name: string, generation: number): string {
+  return generation === 0 ? name : `${name}~${generation + 1}`;
+}
+
+/** Tells whether a stored event or letter is of a student of whom only hashes are known. */
+export function matcherOf(
+  tags: Iterable<string>,
+  tag: (id: string) => string
+): (id: unknown) => boolean {
+  const wanted = new Set(tags);
+  const known = new Map<string, boolean>();
+  return id => {
+    if (typeof id !== 'string') {
+      return false;
+    }
+    let found = known.get(id);
+    if (found === undefined) {
+      found = wanted.has(tag(id));
+      known.set(id, found);
+    }
+    return found;
+  };
+}
+
+/** Whether any text in `value` is one of the student's ids. */
+export function isAnywhere(
+  value: unknown,
+  matches: (id: unknown) => boolean
+): boolean {
+  if (Array.isArray(value)) {
+    return value.some(part => isAnywhere(part, matches));
+  }
+  return isObject(value)
+    ? Object.entries(value).some(
+        ([name, part]) => matches(name) || isAnywhere(part, matches)
+      )
+    : matches(value);
+}
+
+/** The text itself, and as the notebooks' rule for names writes it: `Ada Lovelace` is ADA-LOVELACE. */
+function spellingsOf(text: string): string[] {
+  const spellings = new Set([text]);
+  const [first = '', ...rest] = text.trim().split(/\s+/u);
+  const whole = normalizePart(text);
+  if (whole !== '') {
+    spellings.add(whole);
+  }
+  if (rest.length > 0) {
+    try {
+      spellings.add(normalizeName(first, rest.join(' ')));
+    } catch {
+      // Nothing is left of one of the parts, so no notebook sent it.
+    }
+  }
+  return [...spellings];
+}
