@@ -195,6 +195,20 @@ export async function revokeKey(file: string, id: string): Promise<CourseKey> {
   return revoked!;
 }
 
+/** Takes a student out of all sections of a course. */
+export function dropFromSections(
+  file: string,
+  id: string,
+  isTheirs: (student: string) => boolean
+): Promise<void> {
+  return edit(file, content => {
+    const course = content.courses.find(other => other.id === id);
+    for (const [name, students] of Object.entries(course?.sections ?? {})) {
+      course!.sections![name] = students.filter(one => !isTheirs(one));
+    }
+  });
+}
+
 function edit(
   file: string,
   change: (content: CourseFile) => void

@@ -25,6 +25,11 @@ export interface ForgetParts {
   postHogOf: (course: string) => 'none' | PostHogPersons | null;
   /** Called when who is forgotten has changed: rules are looked up anew. */
   onForgotten: () => void;
+  /** Takes the student out of the course's settings. */
+  unlist: (
+    course: string,
+    matches: (student: string) => boolean
+  ) => Promise<void>;
   /** Folds a course's answers anew from the log. */
   refold: (course: string) => Promise<void>;
   now?: () => number;
@@ -124,6 +129,7 @@ export function createForgetter(parts: ForgetParts): Forgetter {
         : 'keep'
     );
     removed.letters = dropped;
+    await parts.unlist(job.course, matches);
     await parts.refold(job.course);
     return removed;
   }

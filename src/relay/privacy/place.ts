@@ -1,6 +1,7 @@
 /** The desk of a data folder: at the running relay, or opened by a command where none runs. */
 import type { InsightsSink } from '../../sinks/index.js';
 import type { Course } from '../courses/courseFile.js';
+import { dropFromSections } from '../courses/editCourses.js';
 import { openCourseStore } from '../courses/courseStore.js';
 import { destinationNameOf, type Project } from '../destinations.js';
 import { furthestCursor } from '../feeders.js';
@@ -68,6 +69,7 @@ export function openDesk(parts: PlaceParts): Desk {
     courses,
     audit: parts.audit,
     postHogOf: id => postHogOf(courses.course(id), parts),
+    unlist: (id, matches) => dropFromSections(paths.courses, id, matches),
     onForgotten: parts.onForgotten ?? (() => undefined),
     refold,
     ...(parts.now ? { now: parts.now } : {}),

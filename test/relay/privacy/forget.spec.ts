@@ -1,5 +1,5 @@
 /** A student who is forgotten is in no file, on no page and at no PostHog, however the relay is interrupted. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { run } from '../../../src/cli/run.js';
 import { setCourse } from '../../../src/relay/courses/editCourses.js';
 import { dataPaths, type DataPaths } from '../../../src/relay/files.js';
@@ -91,6 +91,13 @@ async function snapshot(course = 'demo'): Promise<string> {
 it('shows, deletes everywhere, lets nothing old in again, and takes the student anew', async () => {
   await start();
   await sendBoth();
+  const content = JSON.parse(await readFile(paths.courses, 'utf8')) as {
+    courses: object[];
+  };
+  Object.assign(content.courses[0]!, {
+    sections: { a: [NAME, 'GRACE-HOPPER'], b: ['ALAN-TURING'] }
+  });
+  await writeFile(paths.courses, JSON.stringify(content));
   const [shown] = await cli<object[]>(
     'privacy',
     'show',
