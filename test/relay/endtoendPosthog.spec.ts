@@ -29,6 +29,8 @@ beforeEach(async () => {
   posthog = await startPostHogStandIn({ knownTokens: [projectKey] });
   folder = await makeDataFolder();
   courseKey = await addCourse(folder.data, 'demo');
+  // What makes an event bad or big here is none of the contract's properties.
+  await setCourse(folder.data, 'demo', ['--properties', 'all']);
   relay = await start();
 });
 
