@@ -284,7 +284,7 @@ export async function startRelay(
       } else if (isPostHogJs(path)) {
         postHogJs(request, response, path);
       } else {
-        response.once('finish', () =>
+        response.once('close', () =>
           metrics.answered(path, response.statusCode)
         );
         app.routing(request, response);

@@ -176,13 +176,20 @@ export function addGauges(
   );
 }
 
-/** When the first record from `seq` on was received, in ms since 1970; null where there is none. */
+/**
+ * When the first record from `seq` on was received, in ms since 1970; null where there is none, or
+ * where the disk cannot read it: the other metrics are wanted then more than ever.
+ */
 export async function receivedAt(
   log: Pick<EventLog, 'read'> | undefined,
   seq: number
 ): Promise<number | null> {
-  for await (const { header } of log?.read(seq) ?? []) {
-    return Date.parse(header.at);
+  try {
+    for await (const { header } of log?.read(seq) ?? []) {
+      return Date.parse(header.at);
+    }
+  } catch {
+    // Readers of the log say what is wrong with it.
   }
   return null;
 }

@@ -1,8 +1,10 @@
 /** What the relay tells Prometheus about itself, and whom. */
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { resolveConfig } from '../../../src/relay/config/resolve.js';
 import { addKey } from '../../../src/relay/courses/editCourses.js';
 import { dataPaths } from '../../../src/relay/files.js';
+import { receivedAt } from '../../../src/relay/metrics/gauges.js';
 import { routeOf } from '../../../src/relay/metrics/routes.js';
 import { startRelay } from '../../../src/relay/relay.js';
 import { createMemorySink } from '../../../src/sinks/index.js';
@@ -180,6 +182,36 @@ it('tells how far each sink is, what it delivered and repeated, and in which sta
     'sink_state{,state="retrying"}': 0,
     'sink_state{,state="running"}': 1
   });
+});
+
+it('counts an answer that nobody waited for, and knows ages only where the log can be read', async () => {
+  relay = await startTestRelay();
+  const { secret } = await addKey(dataPaths(relay.folder).courses, 'demo', {
+    kind: 'instructor'
+  });
+  const live = request(`${relay.url}/api/v1/live?course=demo`, {
+    agent: false,
+    headers: { authorization: `Bearer ${secret}` }
+  });
+  live.on('error', () => undefined).end();
+  const [{ statusCode }] = (await once(live, 'response')) as [IncomingMessage];
+  expect(statusCode).toBe(200);
+  expect((await scrape(relay)).get('live_streams')).toBe(1);
+  live.destroy();
+  await waitFor('the reader is counted', async () => {
+    const found = await scrape(relay!);
+    return (
+      found.get('live_streams') === 0 &&
+      found.get('http_requests_total{route="live",status="200"}') === 1
+    );
+  });
+  const broken = {
+    // eslint-disable-next-line require-yield
+    async *read(): AsyncGenerator<never> {
+      await Promise.reject(new Error('EIO'));
+    }
+  };
+  expect(await receivedAt(broken, 1)).toBeNull();
 });
 
 it('names no student, key, course or address', async () => {
