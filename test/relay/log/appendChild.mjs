@@ -1,12 +1,12 @@
 /**
  * Appends to the log in a folder until it is killed, and prints `<seq> <id>` for each record
- * that was acknowledged. Uses the built files: `node appendChild.mjs <folder> <round>`.
+ * that was acknowledged. Uses the built files: `node appendChild.mjs <folder> <round> [engine]`.
  */
 import { writeSync } from 'node:fs';
-import { openSegmentLog } from '../../../lib/relay/log/segmentLog.js';
+import { openLog } from '../../../lib/relay/log/openLog.js';
 
-const [folder, round] = process.argv.slice(2);
-const log = await openSegmentLog({ dir: folder, segmentBytes: 300_000 });
+const [folder, round, engine = 'segments'] = process.argv.slice(2);
+const log = await openLog(engine, { dir: folder, segmentBytes: 300_000 });
 const header = {
   v: 1,
   at: new Date().toISOString(),

@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { LogEngine } from '../../../src/relay/log/openLog.js';
 
 const script = fileURLToPath(new URL('appendChild.mjs', import.meta.url));
 const built = fileURLToPath(
-  new URL('../../../lib/relay/log/segmentLog.js', import.meta.url)
+  new URL('../../../lib/relay/log/openLog.js', import.meta.url)
 );
 
 /**
@@ -17,15 +18,20 @@ const built = fileURLToPath(
 export async function appendUntil(
   dir: string,
   round: number,
-  cut: () => void = () => undefined
+  cut: () => void = () => undefined,
+  engine: LogEngine = 'segments'
 ): Promise<Map<number, string>> {
   if (!existsSync(built)) {
     throw new Error(`${built} is missing: run \`npx tsc -b src/relay\` first.`);
   }
-  const running = spawn(process.execPath, [script, dir, String(round)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '' }
-  });
+  const running = spawn(
+    process.execPath,
+    [script, dir, String(round), engine],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NODE_OPTIONS: '' }
+    }
+  );
   let printed = '';
   let complaint = '';
   running.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));

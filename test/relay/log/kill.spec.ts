@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSegmentLog } from '../../../src/relay/log/segmentLog.js';
+import { openLog, type LogEngine } from '../../../src/relay/log/openLog.js';
 import { appendUntil } from './children.js';
 import { folders, idOf, readAll } from './support.js';
 
@@ -15,9 +15,10 @@ afterAll(() => temporary.remove());
 /** Checks that all of `acknowledged` is in the log, and no body twice. */
 async function check(
   dir: string,
-  acknowledged: ReadonlyMap<number, string>
+  acknowledged: ReadonlyMap<number, string>,
+  engine: LogEngine = 'segments'
 ): Promise<void> {
-  const log = await openSegmentLog({ dir });
+  const log = await openLog(engine, { dir });
   try {
     const records = await readAll(log);
     const found = new Map(records.map(record => [record.seq, idOf(record)]));
@@ -48,6 +49,16 @@ describe('the log under SIGKILL', () => {
       await check(dir, acknowledged);
     }
     expect(acknowledged.size).toBeGreaterThan(rounds * 10);
+  });
+
+  const lmdbRounds = LONG ? 50 : 3;
+  it(`keeps every acknowledged record once in LMDB, over ${lmdbRounds} kills`, async () => {
+    const dir = await temporary.make();
+    const acknowledged = new Map<number, string>();
+    for (let round = 0; round < lmdbRounds; round += 1) {
+      add(acknowledged, await appendUntil(dir, round, undefined, 'lmdb'));
+      await check(dir, acknowledged, 'lmdb');
+    }
   });
 });
 
