@@ -1,0 +1,139 @@
+/** Old events go when their course says so; interrupted deletions go on; students get their own data and nobody else's. */
+import { setCourse } from '../../../src/relay/courses/editCourses.js';
+import { dataPaths } from '../../../src/relay/files.js';
+import {
+  addJob,
+  readForgetFile
+} from '../../../src/relay/privacy/forgetFile.js';
+import {
+  ensureSecrets,
+  readSecrets
+} from '../../../src/relay/privacy/secrets.js';
+import { run } from '../../../src/cli/run.js';
+import { waitFor } from '../../support/waitFor.js';
+import {
+  cellEvent,
+  startTestRelay,
+  type TestRelay
+} from '../support/testRelay.js';
+
+const DAY_MS = 86_400_000;
+
+let relay: TestRelay;
+let clock = Date.now();
+
+beforeEach(async () => {
+  clock = Date.now();
+  relay = await startTestRelay({
+    parts: { privacy: { now: () => clock, everyMs: 20 } }
+  });
+});
+afterEach(() => relay.remove());
+
+async function retain(...more: string[]): Promise<unknown> {
+  let out = '';
+  const code = await run(
+    ['retention', 'run', ...more, '--json', '--data', relay.folder],
+    { USER: 'ada' },
+    { out: line => (out += line), err: line => (out += line) }
+  );
+  expect([code, out]).toEqual([0, expect.stringContaining('{')]);
+  return JSON.parse(out);
+}
+
+it('removes what is older than the course says, and only that; a dry run says it before', async () => {
+  const day = (ago: number): string =>
+    new Date(clock - ago * DAY_MS).toISOString();
+  const other = await relay.addCourse('other', {
+    notice: { retention_days: null }
+  });
+  const batch = [
+    { ...cellEvent(1), timestamp: day(40) },
+    { ...cellEvent(2), timestamp: day(31) },
+    { ...cellEvent(3), timestamp: day(29) },
+    { ...cellEvent(4, { ms: 'x' }), timestamp: day(50) }
+  ];
+  await relay.post({ api_key: relay.key, batch });
+  await relay.post({ api_key: other, batch: [batch[0]] });
+  await setCourse(dataPaths(relay.folder).courses, 'demo', {
+    notice: { retention_days: 30 }
+  });
+  const gone = {
+    course: 'demo',
+    days: 30,
+    events: 2,
+    letters: 0,
+    from: day(40).slice(0, 10),
+    to: day(31).slice(0, 10)
+  };
+  await waitFor('the relay follows', async () => {
+    const { courses } = (await retain('--dry-run')) as { courses: object[] };
+    return JSON.stringify(courses).includes('"days":30');
+  });
+  expect(await retain('--dry-run')).toMatchObject({
+    dryRun: true,
+    courses: [gone]
+  });
+  expect(await retain()).toMatchObject({ dryRun: false, courses: [gone] });
+  clock += 31 * DAY_MS;
+  expect(await retain()).toMatchObject({
+    courses: [{ events: 1, letters: 1 }]
+  });
+  const events = await relay.events();
+  expect(events.map(({ course }) => course)).toEqual(['other']);
+  expect(await relay.everyByte()).toContain('"action":"retention"');
+});
+
+it('a deletion that a crash interrupted goes on when the relay starts', async () => {
+  const theirs = {
+    ...cellEvent(1),
+    timestamp: new Date(clock - 60_000).toISOString()
+  };
+  await relay.post({ api_key: relay.key, batch: [theirs] });
+  await relay.relay.close();
+  const paths = dataPaths(relay.folder);
+  await ensureSecrets(paths.pseudonyms);
+  const tag = readSecrets(paths.pseudonyms).tag('demo', 'ADA-LOVELACE');
+  await addJob(paths.forget, {
+    course: 'demo',
+    tags: [tag],
+    nameTags: [tag],
+    generation: 1,
+    who: 'cli:ada',
+    requestedAt: new Date(clock).toISOString(),
+    state: 'local',
+    posthog: 'none',
+    attempts: 0,
+    removed: { events: 0, letters: 0 }
+  });
+  await relay.restart();
+  await waitFor(
+    'the deletion is done',
+    () => readForgetFile(paths.forget).jobs[0]!.state === 'recheck'
+  );
+  expect(readForgetFile(paths.forget).jobs[0]!.removed.events).toBe(1);
+  expect(await relay.events()).toEqual([]);
+  expect(await relay.everyByte()).not.toContain('ADA-LOVELACE');
+});
+
+it.each(['GET', 'DELETE'])(
+  'a course key alone lets nobody %s a student',
+  async method => {
+    await relay.post({ api_key: relay.key, batch: [cellEvent(1)] });
+    const answer = await fetch(`${relay.url}/api/v1/me?student=ADA-LOVELACE`, {
+      method,
+      headers: {
+        authorization: `Bearer ${relay.key}`,
+        'x-ipynb-telemetry-hub-token': 'made-up'
+      }
+    });
+    expect(answer.status).toBe(403);
+    const text = await answer.text();
+    expect(JSON.parse(text)).toMatchObject({
+      code: 'not_verified',
+      message: expect.stringContaining('Ask Demo') as string
+    });
+    expect(text).not.toContain('ADA');
+    expect(await relay.events()).toHaveLength(1);
+  }
+);
