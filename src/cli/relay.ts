@@ -2,7 +2,7 @@
 import { OPTIONS, OPTION_NAMES, variableOf } from '../relay/config/options.js';
 import { describeConfig, resolveConfig } from '../relay/config/resolve.js';
 import { passedSocket } from '../relay/listener.js';
-import { startRelay, type Relay } from '../relay/relay.js';
+import type { Relay } from '../relay/relay.js';
 import {
   JSON_OPTION,
   PLACE_OPTIONS,
@@ -41,6 +41,8 @@ export const relayCommand: Command = {
     const { json, ...flags } = options;
     const resolved = resolveConfig({ flags, env });
     const signals = catchSignals();
+    // The servers' packages take longer to load than all other commands together need.
+    const { startRelay } = await import('../relay/relay.js');
     const relay = await startRelay(resolved.config, {
       env,
       socket: passedSocket(env, process.pid)

@@ -98,7 +98,7 @@ it('takes events in, passes them on, follows the other commands, and stops with 
       .map(({ uuid, copies }) => `${uuid} ${copies}`)
       .sort()
   ).toEqual([1, 2, 3, 5].map(n => `${uuidOf(n)} 1`));
-});
+}, 120_000);
 
 it('writes no secret anywhere, whatever is asked of it', async () => {
   const key = await addCourse(data, 'demo');
