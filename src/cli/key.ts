@@ -7,6 +7,7 @@ import {
 import { addKey, revokeKey } from '../relay/courses/editCourses.js';
 import { KEY_KINDS, type KeyKind } from '../relay/courses/keys.js';
 import { readIfThere } from '../relay/files.js';
+import { localPrincipal, openAudit } from '../relay/privacy/audit.js';
 import {
   columns,
   JSON_OPTION,
@@ -59,7 +60,13 @@ export const keyAddCommand: Command = {
     const course = args['course']!;
     await handOver(invocation, async () => {
       const made = await addKey(paths.courses, course, choices);
-      const { kind, expires = null, section = null } = made.key;
+      const { id, kind, expires = null, section = null } = made.key;
+      await openAudit(paths.audit).write({
+        who: localPrincipal(invocation.env),
+        action: 'key_added',
+        course,
+        details: { key: id, kind, expires, section }
+      });
       return {
         ...made,
         said: `Course ${course} has a further key${kind === 'write' ? '' : ` that reads: role ${kind}`}.`,
@@ -103,6 +110,12 @@ export const keyRevokeCommand: Command = {
     const { args, options, print } = invocation;
     const { paths } = await findPlace(invocation);
     const { id, course, revoked } = await revokeKey(paths.courses, args['id']!);
+    await openAudit(paths.audit).write({
+      who: localPrincipal(invocation.env),
+      action: 'key_revoked',
+      course,
+      details: { key: id }
+    });
     print(
       options['json'] === true
         ? JSON.stringify({ keyId: id, course, revoked })

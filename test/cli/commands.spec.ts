@@ -14,6 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { helpOf } from '../../src/cli/command.js';
 import { COMMANDS, run } from '../../src/cli/run.js';
+import { dataPaths } from '../../src/relay/files.js';
+import { readAudit } from '../../src/relay/privacy/audit.js';
 
 /** A notebook that has its setup cell. */
 const SAMPLE = new URL('../../examples/sample.ipynb', import.meta.url);
@@ -270,6 +272,16 @@ describe('courses and keys', () => {
       code: 1,
       err: expect.stringContaining('was revoked already') as string
     });
+    const noted = await readAudit(dataPaths(folder).audit);
+    expect(noted).toMatchObject([
+      {
+        action: 'key_added',
+        course: 'demo',
+        details: { key: made.keyId, kind: 'write' }
+      },
+      { action: 'key_revoked', details: { key: made.keyId } }
+    ]);
+    expect(JSON.stringify(noted)).not.toContain(made.key);
   });
 
   it('link prints a link to where the relay is, or would be', async () => {
