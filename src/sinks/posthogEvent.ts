@@ -78,9 +78,9 @@ export function toPostHogEvent(
 }
 
 /**
- * The events of one request, of which no two have the same name, student and millisecond: a
- * deduplicator of PostHog's compares just these, and not the uuid. The later one is moved by
- * one millisecond after another, always to the same place.
+ * The events of one request, of which no two are sent with the same name, student and time: a
+ * deduplicator of PostHog's compares just these, and not the uuid. Where the microseconds do not
+ * tell two apart, the later one is moved by a millisecond, always to the same place.
  */
 export function separateEqualTimes(
   records: readonly TelemetryRecord[]
@@ -89,7 +89,7 @@ export function separateEqualTimes(
   return records.map(record => {
     const start = Date.parse(record.timestamp);
     const keyAt = (time: number): string =>
-      `${time} ${record.event} ${record.distinct_id ?? record.student ?? ''}`;
+      `${time} ${microsOf(record)} ${record.event} ${record.distinct_id ?? record.student ?? ''}`;
     let time = start;
     while (!Number.isNaN(time) && taken.has(keyAt(time))) {
       time += 1;
@@ -151,12 +151,16 @@ function propertiesOf(record: TelemetryRecord, places: boolean): Properties {
 
 /**
  * Fills the microseconds from the event's counter: events of one name, student and millisecond
- * that came in different requests differ here, too.
+ * differ here.
  */
-function microseconds(time: number, { seq, uuid }: TelemetryRecord): string {
-  const counter = seq ?? Number.parseInt((uuid ?? '').slice(-6), 16);
-  const micros = String(Math.abs(counter) % 1000).padStart(3, '0');
+function microseconds(time: number, record: TelemetryRecord): string {
+  const micros = String(microsOf(record)).padStart(3, '0');
   return new Date(time).toISOString().replace('Z', `${micros}Z`);
+}
+
+function microsOf({ seq, uuid }: TelemetryRecord): number {
+  const counter = seq ?? Number.parseInt((uuid ?? '').slice(-6), 16);
+  return Math.abs(counter) % 1000 || 0;
 }
 
 /** Its JSON; null where it cannot be written. */

@@ -148,7 +148,7 @@ describe('the PostHog sink', () => {
       ]);
     });
 
-    it('no two events of a request with one name, student and millisecond, at every attempt the same', async () => {
+    it('no two events of a request with one name, student and time, at every attempt the same', async () => {
       const at = new Date('2026-11-21T23:59:59.998Z');
       const records = [
         makeRecord({ at }),
@@ -169,6 +169,8 @@ describe('the PostHog sink', () => {
       expect(prepared.map(({ uuid }) => uuid)).toEqual(
         records.map(({ uuid }) => uuid)
       );
+      const counted = [7, 8].map(seq => makeRecord({ at, seq }));
+      expect(sink.prepare!(counted)).toEqual(counted);
       const odd = [1, 2].map(() => ({ ...makeRecord(), timestamp: 'never' }));
       expect(sink.prepare!(odd)).toEqual(odd);
     });
