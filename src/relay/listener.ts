@@ -9,7 +9,7 @@ const DRAIN_MS = 10_000;
  * How long a client that keeps its connection may leave between two requests and still have the
  * next one answered by a relay that hands over to a successor, in ms.
  */
-const IDLE_GRACE_MS = 1_000;
+const IDLE_GRACE_MS = 2_000;
 
 /** The first descriptor that a supervisor passes on; the next ones would follow it. */
 const FIRST_PASSED = 3;
@@ -99,7 +99,11 @@ export async function drained(
     // A connection that a client keeps is idle again once its request is answered.
     const grace = setTimeout(
       () => {
-        idle = setInterval(() => server.closeIdleConnections(), 20);
+        // Requests that have arrived are read first: their connections are idle no more.
+        idle = setInterval(
+          () => setImmediate(() => server.closeIdleConnections()),
+          20
+        );
       },
       handover ? IDLE_GRACE_MS : 0
     );
