@@ -20,9 +20,9 @@ import { backupCommand, restoreCommand } from './backup.js';
 import {
   courseAddCommand,
   courseListCommand,
-  courseSectionCommand,
   courseSetCommand
 } from './course.js';
+import { courseSectionCommand } from './courseSection.js';
 import { doctorCommand } from './doctor.js';
 import { keyAddCommand, keyListCommand, keyRevokeCommand } from './key.js';
 import { linkCommand } from './link.js';
