@@ -43,7 +43,7 @@ export function addStudentRoutes(
     const { course, student, desk } = await whoAsks(request);
     const { format } = request.query as { format?: unknown };
     const found: Exported[] = [];
-    const ask = { student, course: course.id, who: 'student' };
+    const ask = { student, exact: true, course: course.id, who: 'student' };
     await desk.export(ask, part => found.push(part));
     if (format === 'csv') {
       return reply
@@ -76,6 +76,7 @@ export function addStudentRoutes(
     const { course, student, desk } = await whoAsks(request);
     const [job] = await desk.forget({
       student,
+      exact: true,
       course: course.id,
       who: 'student'
     });

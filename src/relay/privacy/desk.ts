@@ -65,6 +65,8 @@ export interface Desk {
 /** Who asks about whom. */
 export interface StudentQuestion {
   student: string;
+  /** Whether `student` is a verified user's name, and no other spelling of it is meant. */
+  exact?: boolean;
   /** All courses where it is left out. */
   course?: string | undefined;
   /** For the audit log. */
@@ -87,7 +89,8 @@ export function createDesk(parts: DeskParts): Desk {
 
   async function subjects({
     student,
-    course
+    course,
+    exact
   }: StudentQuestion): Promise<{ course: Course; subject: Subject }[]> {
     if (student.trim() === '') {
       throw new PrivacyError('expected the name of a student, got none.');
@@ -97,7 +100,7 @@ export function createDesk(parts: DeskParts): Desk {
     const chosen = course === undefined ? courses.all() : [known(course)];
     return chosen.map(one => ({
       course: one,
-      subject: subjectOf(one, student, secrets)
+      subject: subjectOf(one, student, secrets, exact)
     }));
   }
 
@@ -187,9 +190,7 @@ export function createDesk(parts: DeskParts): Desk {
       for (const [index, report] of reports.entries()) {
         // A course that has nothing needs no job, unless somebody asked for it by name.
         if (ask.course !== undefined || isSomething(report)) {
-          jobs.push(
-            await forgetter.forget(wanted[index]!.course, ask.student, ask.who)
-          );
+          jobs.push(await forgetter.forget(wanted[index]!.course, ask));
         }
       }
       return jobs;

@@ -38,10 +38,17 @@ export interface ForgetParts {
   recheckMs?: number;
 }
 
+/** Whom to forget, and who asks. */
+export interface ForgetQuestion {
+  student: string;
+  exact?: boolean;
+  who: string;
+}
+
 /** Forgets, one student after the other. */
 export interface Forgetter {
   /** Notes the job and does what can be done now; resolves when the relay's own data are rewritten. */
-  forget(course: Course, student: string, who: string): Promise<ForgetJob>;
+  forget(course: Course, ask: ForgetQuestion): Promise<ForgetJob>;
   /** Does every step that is due. */
   step(): Promise<void>;
   jobs(): ForgetJob[];
@@ -77,12 +84,16 @@ export function createForgetter(parts: ForgetParts): Forgetter {
 
   async function begin(
     course: Course,
-    student: string,
-    who: string
+    { student, who, exact }: ForgetQuestion
   ): Promise<ForgetJob> {
     await ensureSecrets(files.pseudonyms);
     const secrets = readSecrets(files.pseudonyms);
-    const { ids, names, generation } = subjectOf(course, student, secrets);
+    const { ids, names, generation } = subjectOf(
+      course,
+      student,
+      secrets,
+      exact
+    );
     const tag = (id: string): string => secrets.tag(course.id, id);
     const asked = parts.postHogOf(course.id);
     return addJob(files.forget, {
@@ -250,11 +261,11 @@ export function createForgetter(parts: ForgetParts): Forgetter {
 
   return {
     jobs,
-    forget: (course, student, who) =>
+    forget: (course, ask) =>
       inTurn(async () => {
-        const job = await begin(course, student, who);
+        const job = await begin(course, ask);
         await audit.write({
-          who,
+          who: ask.who,
           action: 'forget_requested',
           course: course.id,
           subject: job.tags[0]!,

@@ -16,16 +16,20 @@ export interface Subject {
   generation: number;
 }
 
-/** The student whom `text` means: a name as it was typed or sent, or a pseudonym. */
+/**
+ * The student whom `text` means: a name as it was typed or sent, or a pseudonym. With `exact` the
+ * name of a verified user: no other spelling, which may be another student's.
+ */
 export function subjectOf(
   course: Course,
   text: string,
-  secrets: Secrets
+  secrets: Secrets,
+  exact = false
 ): Subject {
-  if (PSEUDONYM.test(text)) {
+  if (!exact && PSEUDONYM.test(text)) {
     return { names: [], ids: new Set([text]), pseudonym: null, generation: 0 };
   }
-  const names = spellingsOf(text);
+  const names = exact ? [text] : spellingsOf(text);
   const generation = Math.max(
     ...names.map(name => secrets.generation(course.id, name))
   );

@@ -1,4 +1,7 @@
 /** Old events go when their course says so; interrupted deletions go on; students get their own data and nobody else's. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setCourse } from '../../../src/relay/courses/editCourses.js';
 import { dataPaths } from '../../../src/relay/files.js';
 import {
@@ -137,3 +140,68 @@ it.each(['GET', 'DELETE'])(
     expect(await relay.events()).toHaveLength(1);
   }
 );
+
+it("a student whom the Hub vouches for gets and deletes their own data, and nobody else's", async () => {
+  const hub = createServer((request, response) => {
+    const [, token] = (request.headers.authorization ?? '').split(' ');
+    response.writeHead(token?.endsWith('-token') ? 200 : 403, {
+      'content-type': 'application/json'
+    });
+    response.end(
+      JSON.stringify({
+        kind: 'user',
+        name: token === 'grace-token' ? 'GRACE-HOPPER' : 'ada-lovelace',
+        groups: []
+      })
+    );
+  }).listen(0, '127.0.0.1');
+  await once(hub, 'listening');
+  const { port } = hub.address() as AddressInfo;
+  await relay.remove();
+  relay = await startTestRelay({
+    flags: { 'hub-api-url': `http://127.0.0.1:${port}/hub/api` },
+    parts: { privacy: { now: () => clock, everyMs: 20 } }
+  });
+  try {
+    const timestamp = new Date(clock - 60_000).toISOString();
+    const grace = {
+      ...cellEvent(2, { student: 'GRACE-HOPPER' }),
+      distinct_id: 'GRACE-HOPPER',
+      timestamp
+    };
+    const batch = [{ ...cellEvent(1), timestamp }, grace];
+    await relay.post({ api_key: relay.key, batch });
+    const me = (
+      path: string,
+      method = 'GET',
+      token = 'grace-token'
+    ): Promise<Response> =>
+      fetch(`${relay.url}/api/v1/me${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${relay.key}`,
+          'x-ipynb-telemetry-hub-token': token
+        }
+      });
+    const own = await (await me('?student=ADA-LOVELACE')).text();
+    expect(JSON.parse(own)).toMatchObject({
+      student: 'GRACE-HOPPER',
+      events: [{ student: 'GRACE-HOPPER' }],
+      report: { events: 1 }
+    });
+    expect(own).not.toContain('ADA');
+    const csv = await (await me('?format=csv')).text();
+    expect(csv.split('\r\n')[1]).toContain('demo,event,');
+    // A user whose name is nearly another student's.
+    const near = await (await me('', 'GET', 'near-token')).json();
+    expect(near).toMatchObject({ events: [], report: null });
+    const deleted = await me('', 'DELETE');
+    expect(await deleted.json()).toMatchObject({ removed: { events: 1 } });
+    expect((await relay.events()).map(({ student }) => student)).toEqual([
+      'ADA-LOVELACE'
+    ]);
+  } finally {
+    hub.closeAllConnections();
+    hub.close();
+  }
+});
