@@ -59,6 +59,11 @@ const SETTINGS = {
     meaning:
       'claimed (the default: students are who they say) or verified (only who the JupyterHub says; everything else is refused)'
   },
+  ack: {
+    value: 'MODE',
+    meaning:
+      'validated (the default: 200 says that events were judged and are on disk) or durable (the bytes are on disk and judged afterwards: faster, and only where nothing is ever removed)'
+  },
   'hub-instructors': {
     value: 'GROUPS',
     meaning:
@@ -258,6 +263,7 @@ function shown(course: Course): Record<string, unknown> {
   return {
     ...publicSettings(course),
     students: course.students ?? 'claimed',
+    ack: course.ack ?? 'validated',
     hub: { instructors: [], assistants: [], ...course.hub },
     properties: course.properties ?? 'default',
     simulated: course.simulated === true,
@@ -298,6 +304,7 @@ function changesOf(options: Invocation['options']): CourseChanges {
     consent: text('consent') as CourseChanges['consent'],
     identity: text('identity'),
     students: text('students') as CourseChanges['students'],
+    ack: text('ack') as CourseChanges['ack'],
     hubInstructors: text('hub-instructors'),
     hubAssistants: text('hub-assistants'),
     posthog: postHogOf(text),

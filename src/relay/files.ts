@@ -10,6 +10,9 @@ import { acquireLock, LockedError, type Lock } from './log/lock.js';
 export interface DataPaths {
   folder: string;
   log: string;
+  /** Bodies that were acknowledged before they were judged, and up to where they are. */
+  inbox: string;
+  inboxPlace: string;
   cursors: string;
   deadLetters: string;
   courses: string;
@@ -32,6 +35,8 @@ export function dataPaths(folder: string): DataPaths {
     folder,
     log: join(folder, 'log'),
     cursors: join(folder, 'cursors'),
+    inbox: join(folder, 'inbox'),
+    inboxPlace: join(folder, 'inbox.json'),
     deadLetters: join(folder, 'dead-letters.jsonl'),
     courses: join(folder, 'courses.json'),
     links: join(folder, 'links.json'),

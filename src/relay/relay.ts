@@ -16,9 +16,11 @@ import { createApp, type Readiness } from './app.js';
 import type { RelayConfig } from './config/options.js';
 import { openControlSocket, type ControlSocket } from './control/server.js';
 import type { Operations } from './control/control.js';
+import type { Course } from './courses/courseFile.js';
 import { openCourseStore } from './courses/courseStore.js';
 import { createDoor, isDoor } from './door/door.js';
 import { createDuplicateWindow } from './door/duplicates.js';
+import { openInbox, type Inbox } from './door/inbox.js';
 import { rebuildWindow } from './door/rebuild.js';
 import { projectOf } from './destinations.js';
 import { furthestCursor, startFeeders, type Feeders } from './feeders.js';
@@ -34,7 +36,7 @@ import { compact } from './log/compact.js';
 import { watchDisk, type DiskReserve } from './log/diskReserve.js';
 import { openLog } from './log/openLog.js';
 import { boundsOf, startRetention, type Retention } from './log/retention.js';
-import type { EventLog } from './log/types.js';
+import type { EventLog, RecordHeader } from './log/types.js';
 import { receivedAt } from './metrics/gauges.js';
 import { createMetrics } from './metrics/metrics.js';
 import { createRelayServer, type TlsFiles } from './server.js';
@@ -46,7 +48,11 @@ import type { Desk } from './privacy/desk.js';
 import { privacyOperations } from './privacy/operations.js';
 import { openDesk, type PlaceParts } from './privacy/place.js';
 import { openRuleBook } from './privacy/ruleBook.js';
-import { openDeadLetters, type DeadLetters } from './pipeline/deadLetters.js';
+import {
+  openDeadLetters,
+  type DeadLetter,
+  type DeadLetters
+} from './pipeline/deadLetters.js';
 import { isPostHogJs } from './posthogjs/answers.js';
 import { createPostHogJs, readScripts } from './posthogjs/routes.js';
 import { pipelineOperations } from './pipeline/operations.js';
@@ -129,6 +135,7 @@ export async function startRelay(
   let control: ControlSocket | undefined;
   let reserve: DiskReserve | undefined;
   let retention: Retention | undefined;
+  let inbox: Inbox | undefined;
   let desk: Desk | undefined;
   let chores: ReturnType<typeof startChores> | undefined;
   const workerSinks = createWorkerSinks();
@@ -201,16 +208,23 @@ export async function startRelay(
       now: Date.now
     })
   });
-  const door = createDoor({
+  const intake = {
     log: {
-      append: (header, body) => watched!.append(header, body),
+      append: (header: RecordHeader, body: Uint8Array) =>
+        watched!.append(header, body),
       flushed: () => watched!.flushed()
     },
-    deadLetters: { put: letters => deadLetters!.put(letters) },
+    deadLetters: {
+      put: (letters: readonly DeadLetter[]) => deadLetters!.put(letters)
+    },
     courses,
     duplicates,
     studentOf,
-    rulesOf: course => rules.rulesOf(course),
+    rulesOf: (course: Course) => rules.rulesOf(course)
+  };
+  const door = createDoor({
+    ...intake,
+    inbox: { put: (body, about) => inbox!.put(body, about) },
     bodyLimitBytes: config['body-limit-bytes'],
     decompressedLimitBytes: config['decompressed-limit-bytes'],
     bodyTimeoutMs: config['body-timeout-seconds'] * 1000,
@@ -301,6 +315,7 @@ export async function startRelay(
       await drained(server, socket !== null);
       taking = false;
       await app.close();
+      await inbox?.close();
       await chores?.stop();
       await scaling?.stop();
       await feeders?.stop();
@@ -342,6 +357,14 @@ export async function startRelay(
       duplicates,
       Date.now() - windowMs
     );
+    inbox = await openInbox({
+      dir: paths.inbox,
+      place: paths.inboxPlace,
+      guard: raw => watchLog(raw, Date.now, reserve),
+      intake,
+      onReceipt: receipt => metrics.judged(receipt),
+      onProblem: problem => logger.error({ problem }, 'inbox not judged')
+    });
     const onStatus = (status: SinkStatus): void => {
       if (state !== 'stopping') {
         reports.sink(status);
@@ -390,7 +413,14 @@ export async function startRelay(
     });
     desk = openDesk({
       paths,
-      log,
+      // What is to be taken out of the log must not come into it afterwards.
+      log: {
+        read: from => log!.read(from),
+        rewrite: async (...how) => {
+          await inbox!.empty();
+          return log!.rewrite(...how);
+        }
+      },
       deadLetters,
       courses,
       destination,

@@ -9,7 +9,8 @@ const PASSING = /(\.lock|\.tmp|\.takeover)$|\.lock\.|\.tmp\./;
 /**
  * The parts of a folder in the order to copy them:
  *
- * - `places` of the sinks, so that none is beyond the log that is listed and copied after them;
+ * - `places` of the sinks, so that none is beyond the log that is listed and copied after them,
+ *   and the inbox, from where events go into that log;
  * - `events`: the log, oldest file first, and the dead letters; what is acknowledged is in them;
  * - `rest`, small files, so that every course, key and pseudonym that the log names is in them.
  */
@@ -38,7 +39,10 @@ function partOf(paths: DataPaths, file: string): Part | null {
     // so that the shared log would take its messages for ones that it has.
     return null;
   }
-  return file.startsWith(paths.cursors + sep)
+  return file.startsWith(paths.cursors + sep) ||
+    // What leaves the inbox is in the event log by then.
+    file === paths.inboxPlace ||
+    file.startsWith(paths.inbox + sep)
     ? 'places'
     : file.startsWith(paths.log + sep) || file.startsWith(paths.deadLetters)
       ? 'events'

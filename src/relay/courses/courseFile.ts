@@ -7,6 +7,7 @@ import {
 } from '../../events/index.js';
 import { isCourseHubGroups, type CourseHubGroups } from '../hub/roles.js';
 import { destination } from '../config/kinds.js';
+import { ACKS, againstDurable } from './acknowledgement.js';
 import { EXPECTED_EVENTS, isEventList } from './eventList.js';
 import { KEY_KINDS, type KeyKind } from './keys.js';
 import { EXPECTED_PROPERTIES, isPropertySetting } from './propertyList.js';
@@ -48,6 +49,8 @@ export interface Course {
    * (`verified`): a batch that nobody vouches for is refused then.
    */
   students?: (typeof STUDENTS)[number];
+  /** What a 200 says: `validated` (the default), or `durable`: the bytes are on disk and judged afterwards. */
+  ack?: (typeof ACKS)[number];
   /** Groups of the Hub whose members may see the course. */
   hub?: CourseHubGroups;
   /** Own destination; without it the relay's. */
@@ -257,6 +260,13 @@ export function problemOf(course: Course): string | null {
   }
   if (course.students !== undefined && !STUDENTS.includes(course.students)) {
     return expected('students', STUDENTS.join(', '), course.students);
+  }
+  if (course.ack !== undefined && !ACKS.includes(course.ack)) {
+    return expected('ack', ACKS.join(', '), course.ack);
+  }
+  const against = course.ack === 'durable' ? againstDurable(course) : [];
+  if (against.length > 0) {
+    return `ack: expected validated, since the relay has to look into events before it keeps them (${against.join('; ')}), got "durable"`;
   }
   if (course.hub !== undefined && !isCourseHubGroups(course.hub)) {
     return expected('hub', '{instructors: […], assistants: […]}', course.hub);

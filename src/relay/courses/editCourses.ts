@@ -35,6 +35,7 @@ export type CourseChanges = Partial<
     | 'level'
     | 'consent'
     | 'students'
+    | 'ack'
     | 'simulated'
     | 'places'
     | 'pseudonym'

@@ -14,6 +14,7 @@ import {
   sendJson
 } from '../http.js';
 import { HUB_TOKEN_HEADER } from '../hub/students.js';
+import { acknowledge, type AcknowledgeParts } from './acknowledge.js';
 import { dataField, decodeBody, utf8 } from './decode.js';
 import { decodeEncoding } from './encodings.js';
 import {
@@ -40,11 +41,13 @@ export interface DoorReport {
   /** Size of the body as it was received. */
   bytes?: number;
   receipt?: Receipt;
+  /** Whether the body is durable as it came, and is judged later. */
+  raw?: true;
   error?: unknown;
 }
 
 /** What the door needs. */
-export interface DoorOptions extends IntakeParts {
+export interface DoorOptions extends IntakeParts, AcknowledgeParts {
   /** Largest body as received, and after unwrapping, in bytes; and the time it may take. */
   bodyLimitBytes: number;
   decompressedLimitBytes: number;
@@ -82,7 +85,7 @@ export function createDoor(
     route: DoorRoute,
     query: URLSearchParams,
     report: DoorReport
-  ): Promise<Receipt> {
+  ): Promise<Receipt | undefined> {
     const receivedMs = now();
     const state = options.state();
     if (state !== 'open') {
@@ -101,15 +104,15 @@ export function createDoor(
         memory.take(arrival.bytes.length);
         held += arrival.bytes.length;
       }
-      return await takeIn(
-        {
-          ...arrival,
-          receivedMs,
-          hubToken: hubTokenOf(request),
-          admit: holder => options.admission?.admit(request, holder)
-        },
-        options
-      );
+      const whole: Arrival = {
+        ...arrival,
+        receivedMs,
+        hubToken: hubTokenOf(request),
+        admit: holder => options.admission?.admit(request, holder)
+      };
+      return (await acknowledge(whole, options))
+        ? undefined
+        : await takeIn(whole, options);
     } finally {
       memory.give(held);
     }
@@ -134,8 +137,13 @@ export function createDoor(
         });
       } else {
         const query = queryOf(request.url);
-        report.receipt = await take(request, route, query, report);
-        const body = answerTo(report.receipt);
+        const receipt = await take(request, route, query, report);
+        const body = receipt ? answerTo(receipt) : OK;
+        if (receipt) {
+          report.receipt = receipt;
+        } else {
+          report.raw = true;
+        }
         if (query.get('beacon') === '1' && route.protocol === 'v0') {
           // Nobody reads the answer to a beacon, and nobody else takes 204 for a success.
           report.status = 204;

@@ -1,6 +1,10 @@
 /** Takes the events of one request in: judged, freed of what must not be kept, and durable before it returns. */
 import { SELECTABLE_EVENTS } from '../../events/index.js';
-import { eventsOf, type Course } from '../courses/courseFile.js';
+import {
+  eventsOf,
+  type Course,
+  type CourseKey
+} from '../courses/courseFile.js';
 import type { CourseStore, KeyHolder } from '../courses/courseStore.js';
 import { RelayError } from '../errors.js';
 import {
@@ -53,6 +57,8 @@ export interface Arrival {
   admit?: (
     holder: Extract<KeyHolder, { kind: 'known' }>
   ) => Promise<void> | undefined;
+  /** Whose key it came with, where that is known and the key is not in the bytes any more. */
+  holder?: { key: Pick<CourseKey, 'id'>; course: Course };
   /** Whether it came by PostHog's route for updates of persons. */
   engage?: boolean;
   /** Set for a body of v1, which has its key outside. */
@@ -105,13 +111,12 @@ export async function takeIn(
   const { bytes, receivedMs, v1 } = arrival;
   if (v1) {
     holderOf(v1.apiKey, parts.courses);
-  } else {
+  } else if (!arrival.holder) {
     refuseStrangers(bytes, parts.courses);
   }
   const opened = open(bytes, arrival);
-  const holder = authenticate(opened.envelope, parts.courses);
-  await arrival.admit?.(holder);
-  const { key, course } = holder;
+  const { key, course } =
+    arrival.holder ?? (await admitted(arrival, opened.envelope, parts));
   // After the key: nobody without one makes the relay ask the Hub.
   const student = await parts.studentOf?.(arrival.hubToken, course);
   const clock = clockOf(opened.envelope.sentAt ?? arrival.sentAt, receivedMs);
@@ -157,7 +162,8 @@ export async function takeIn(
       };
       const body = bodyToKeep(bytes, opened, judgement, {
         privacy,
-        all: events.length === SELECTABLE_EVENTS.length
+        all: events.length === SELECTABLE_EVENTS.length,
+        hasHolder: arrival.holder !== undefined
       });
       await parts.log.append(header, body);
     }
@@ -272,6 +278,16 @@ function open(bytes: Buffer, { engage, v1 }: Arrival): Opened {
   return { parsed, envelope, usual };
 }
 
+async function admitted(
+  arrival: Arrival,
+  envelope: Envelope,
+  parts: IntakeParts
+): Promise<Extract<KeyHolder, { kind: 'known' }>> {
+  const holder = authenticate(envelope, parts.courses);
+  await arrival.admit?.(holder);
+  return holder;
+}
+
 function authenticate(
   { apiKey, mixedKeys }: Envelope,
   courses: Pick<CourseStore, 'holderOf'>
@@ -308,14 +324,18 @@ function bodyToKeep(
   bytes: Buffer,
   { parsed, envelope, usual }: Opened,
   { kept, rewrite }: Judgement,
-  { privacy, all }: { privacy: PrivacyRules; all: boolean }
+  {
+    privacy,
+    all,
+    hasHolder
+  }: { privacy: PrivacyRules; all: boolean; hasHolder: boolean }
 ): Buffer {
   const asReceived =
     !rewrite &&
     !envelope.changed &&
     ((privacy.open && all) || (usual && !hidesMembers(bytes, parsed))) &&
     !hidesText(bytes) &&
-    blankKeys(bytes) > 0;
+    (blankKeys(bytes) > 0 || hasHolder);
   if (asReceived) {
     return bytes;
   }
@@ -324,7 +344,8 @@ function bodyToKeep(
   return body;
 }
 
-function refusal(error: unknown): unknown {
+/** What a client is answered for an append that failed. */
+export function refusal(error: unknown): unknown {
   if (error instanceof LogUnavailableError) {
     const { code: reason } = error;
     return new RelayError('log_unavailable', {}, { reason }, { cause: error });

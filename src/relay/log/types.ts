@@ -21,6 +21,8 @@ export interface RecordHeader {
   student?: string;
   /** Milliseconds the client's clock ran ahead; to be taken off each timestamp. */
   skew: number;
+  /** In the inbox: the client's clock, where it stood beside the body. */
+  sentAt?: string;
   /** Number of events in the body. */
   n: number;
   /** Notes by position of the event in the body; left out where there is nothing to note. */

@@ -1,6 +1,7 @@
 /** What Prometheus can ask the relay about itself: counted as it happens, or read when it is asked for. */
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { DoorReport } from '../door/door.js';
+import type { Receipt } from '../door/intake.js';
 import { addGauges, PREFIX, type Readings } from './gauges.js';
 import { processMetrics } from './process.js';
 import { routeOf } from './routes.js';
@@ -17,6 +18,8 @@ export interface MetricsOptions {
 export interface Metrics {
   /** Counts what the door did with a request. */
   door(report: DoorReport): void;
+  /** Counts the events of a body that was acknowledged before it was judged. */
+  judged(receipt: Receipt): void;
   /** Counts an answer of any other route. */
   answered(path: string, status: number): void;
   readonly contentType: string;
@@ -89,8 +92,20 @@ export function createMetrics({ byCourse, read }: MetricsOptions): Metrics {
   addGauges(registry, read, byCourse);
   const all = Registry.merge([registry, processMetrics()]);
 
+  function judged(receipt: Receipt): void {
+    const labels = ofCourse(receipt.course);
+    accepted.inc(labels, receipt.kept);
+    duplicates.inc(labels, receipt.duplicates);
+    for (const count of receipt.notCollected.values()) {
+      notCollected.inc(labels, count);
+    }
+    for (const { code: reason } of receipt.rejected) {
+      rejected.inc({ code: reason, ...labels });
+    }
+  }
+
   return {
-    door({ status, ms, receipt, error, bytes: received }) {
+    door({ status, ms, receipt, raw, error, bytes: received }) {
       // 0: the client went away before it had sent everything.
       requests.inc({
         route: 'ingest',
@@ -101,22 +116,14 @@ export function createMetrics({ byCourse, read }: MetricsOptions): Metrics {
       if (typeof code === 'string') {
         refused.inc({ code });
       }
-      if (!receipt) {
-        return;
+      if (receipt) {
+        judged(receipt);
       }
-      const labels = ofCourse(receipt.course);
-      accepted.inc(labels, receipt.kept);
-      duplicates.inc(labels, receipt.duplicates);
-      for (const count of receipt.notCollected.values()) {
-        notCollected.inc(labels, count);
-      }
-      for (const { code: reason } of receipt.rejected) {
-        rejected.inc({ code: reason, ...labels });
-      }
-      if (receipt.kept + receipt.duplicates > 0) {
+      if (raw || (receipt && receipt.kept + receipt.duplicates > 0)) {
         acknowledgement.observe(ms / 1000);
       }
     },
+    judged,
     answered(path, status) {
       requests.inc({ route: routeOf(path), status: String(status) });
     },

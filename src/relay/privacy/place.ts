@@ -21,7 +21,7 @@ import {
 /** What a desk is made of. */
 export interface PlaceParts {
   paths: DataPaths;
-  log: EventLog;
+  log: Pick<EventLog, 'read' | 'rewrite'>;
   deadLetters: DeadLetters;
   courses: { all(): readonly Course[]; course(id: string): Course | undefined };
   /** The relay's own PostHog project, if any. */
