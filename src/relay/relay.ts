@@ -1,14 +1,9 @@
 /** The relay: door, event log, feeders and page put together, started and stopped as one. */
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import type { Logger } from 'pino';
 import type { SinkStatus } from '../api/index.js';
-import {
-  createInsightsSink,
-  type PostHogSinkOptions,
-  type Sink
-} from '../sinks/index.js';
-import { LiveStreams, type LiveOptions } from './api/live.js';
+import { createInsightsSink } from '../sinks/index.js';
+import { LiveStreams } from './api/live.js';
 import { readStaticFiles } from './api/staticFiles.js';
 import { createAdmission } from './auth/admission.js';
 import { createLoginLimit } from './auth/limits.js';
@@ -18,77 +13,44 @@ import { openControlSocket, type ControlSocket } from './control/server.js';
 import type { Operations } from './control/control.js';
 import type { Course } from './courses/courseFile.js';
 import { openCourseStore } from './courses/courseStore.js';
-import { createDoor, isDoor } from './door/door.js';
+import { createDoor } from './door/door.js';
 import { createDuplicateWindow } from './door/duplicates.js';
 import { openInbox, type Inbox } from './door/inbox.js';
 import { rebuildWindow } from './door/rebuild.js';
 import { projectOf } from './destinations.js';
-import { furthestCursor, startFeeders, type Feeders } from './feeders.js';
+import { startFeeders, type Feeders } from './feeders.js';
+import { createFront } from './front.js';
 import { feedsSinks, startScaling, type Scaling } from './forward/scaling.js';
 import { makeDataFolder, writeFileWhole } from './files.js';
 import { watchLog, type WatchedLog } from './health.js';
-import { HSTS, pathOf } from './http.js';
 import { drained, listen, prefixOf, urlHost } from './listener.js';
 import { hubOf } from './hub/fromConfig.js';
 import { principalNow } from './hub/loginRoutes.js';
 import { createStudentCheck } from './hub/students.js';
 import { compact } from './log/compact.js';
-import { watchDisk, type DiskReserve } from './log/diskReserve.js';
-import { openLog } from './log/openLog.js';
+import type { DiskReserve } from './log/diskReserve.js';
 import { boundsOf, startRetention, type Retention } from './log/retention.js';
 import type { EventLog, RecordHeader } from './log/types.js';
 import { receivedAt } from './metrics/gauges.js';
 import { createMetrics } from './metrics/metrics.js';
-import { createRelayServer, type TlsFiles } from './server.js';
+import { openStorage, type Storage } from './storage.js';
 import { mintLinkToken } from './login/links.js';
 import { openSessions } from './login/sessions.js';
 import { openAudit } from './privacy/audit.js';
-import { startChores, type ChoresOptions } from './privacy/chores.js';
+import { startChores } from './privacy/chores.js';
 import type { Desk } from './privacy/desk.js';
 import { privacyOperations } from './privacy/operations.js';
-import { openDesk, type PlaceParts } from './privacy/place.js';
+import { openDesk } from './privacy/place.js';
 import { openRuleBook } from './privacy/ruleBook.js';
-import {
-  openDeadLetters,
-  type DeadLetter,
-  type DeadLetters
-} from './pipeline/deadLetters.js';
-import { isPostHogJs } from './posthogjs/answers.js';
-import { createPostHogJs, readScripts } from './posthogjs/routes.js';
+import type { DeadLetter, DeadLetters } from './pipeline/deadLetters.js';
 import { pipelineOperations } from './pipeline/operations.js';
 import { replaySinks } from './pipeline/replaySinks.js';
+import type { Relay, RelayParts } from './parts.js';
 import { createLogger, createReporter } from './reporter.js';
 import { VERSION } from './version.js';
 import { createWorkerSinks } from './workers/workerSinks.js';
 
-/** A relay at work. */
-export interface Relay {
-  /** Where it listens, without a slash at the end. */
-  readonly url: string;
-  readonly port: number;
-  /** Makes a link that logs one browser in, once. */
-  loginLink(): Promise<string>;
-  readiness(): Readiness;
-  /** Stops: no new requests, those in flight are answered, the feeders come to rest. Idempotent. */
-  close(): Promise<void>;
-}
-
-/** What can be exchanged beside the configuration. */
-export interface RelayParts {
-  /** Where the relay writes about itself; structured, to standard error by default. */
-  logger?: Logger;
-  /** Makes the sink of a PostHog project; in a worker thread by default. */
-  createPostHogSink?: (options: PostHogSinkOptions) => Sink;
-  /** Folder of the built page. */
-  pageFolder?: string;
-  env?: Readonly<Record<string, string | undefined>>;
-  live?: LiveOptions;
-  /** Times of deletions and of the removal of old events. */
-  privacy?: Partial<Omit<ChoresOptions, 'onError'>> &
-    Pick<PlaceParts, 'now' | 'pollMs' | 'recheckMs'>;
-  /** A listening socket that a supervisor keeps open: it is used instead of `host` and `port`. */
-  socket?: number | null;
-}
+export type { Relay, RelayParts };
 
 /**
  * Starts a relay. Resolves once it takes events.
@@ -134,6 +96,7 @@ export async function startRelay(
   let scaling: Scaling | undefined;
   let control: ControlSocket | undefined;
   let reserve: DiskReserve | undefined;
+  let storage: Storage | undefined;
   let retention: Retention | undefined;
   let inbox: Inbox | undefined;
   let desk: Desk | undefined;
@@ -273,38 +236,16 @@ export async function startRelay(
       logger.error({ id, problem: error.stack }, 'request failed')
   });
   await app.ready();
-  const postHogJs = createPostHogJs(await readScripts(config['posthog-js']));
-
-  const server = await createRelayServer(
-    {
-      tls: tlsOf(config),
-      headerTimeoutMs: config['header-timeout-seconds'] * 1000,
-      bodyTimeoutMs: config['body-timeout-seconds'] * 1000,
-      onRenewal: error =>
-        error
-          ? logger.error({ problem: error.message }, 'certificate not renewed')
-          : logger.info('certificate renewed')
-    },
-    (request, response) => {
-      if (state === 'stopping') {
-        response.setHeader('connection', 'close');
-      }
-      if (secure) {
-        response.setHeader('strict-transport-security', HSTS);
-      }
-      const path = pathOf(request.url, prefix);
-      if (isDoor(path)) {
-        void door(request, response, path);
-      } else if (isPostHogJs(path)) {
-        postHogJs(request, response, path);
-      } else {
-        response.once('close', () =>
-          metrics.answered(path, response.statusCode)
-        );
-        app.routing(request, response);
-      }
-    }
-  );
+  const server = await createFront({
+    config,
+    prefix,
+    secure,
+    door,
+    app: (request, response) => app.routing(request, response),
+    metrics,
+    isStopping: () => state === 'stopping',
+    logger
+  });
 
   let closing: Promise<void> | undefined;
   function close(): Promise<void> {
@@ -320,10 +261,8 @@ export async function startRelay(
       await scaling?.stop();
       await feeders?.stop();
       await workerSinks.close();
-      await deadLetters?.close();
-      reserve?.stop();
       await retention?.stop();
-      await log?.close();
+      await storage?.close();
       reports.flush();
     })();
     return closing;
@@ -333,24 +272,8 @@ export async function startRelay(
     if (socket === null) {
       await listen(server, { host: config.host, port: config.port });
     }
-    log = await openLog(config['log-engine'], {
-      dir: paths.log,
-      segmentBytes: config['segment-bytes'],
-      startAt: await furthestCursor(paths.cursors)
-    });
-    reserve = await watchDisk({
-      folder: paths.log,
-      bytes: config['disk-reserve-bytes']
-    });
-    watched = watchLog(log, Date.now, reserve);
-    deadLetters = await openDeadLetters(paths.deadLetters, {
-      maxBytes: config['dead-letter-bytes'],
-      onEvicted: count =>
-        logger.error(
-          { count },
-          'no room for the oldest dead letters (dead-letter-bytes)'
-        )
-    });
+    storage = await openStorage(config, paths, logger);
+    ({ log, watched, reserve, deadLetters } = storage);
     const windowMs = config['duplicate-window-days'] * 86_400_000;
     const remembered = await rebuildWindow(
       log,
@@ -472,9 +395,4 @@ export async function startRelay(
     await close();
     throw error;
   }
-}
-
-function tlsOf(config: RelayConfig): TlsFiles | null {
-  const { 'tls-cert': cert, 'tls-key': key } = config;
-  return cert === null || key === null ? null : { cert, key };
 }
