@@ -64,7 +64,8 @@ export const SUITES = [
     name: 'unit',
     what: 'jest beside the sources: contract, relay, sinks, page, extension',
     needs: ['python', 'builds'],
-    tests: jest('unit'),
+    // By itself jest leaves one processor alone, which is half of them on a small machine.
+    tests: jest('unit', '--maxWorkers=2'),
     read: readJest
   },
   {
