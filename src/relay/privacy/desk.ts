@@ -9,7 +9,7 @@ import { createForgetter, type ForgetParts } from './forget.js';
 import { createRetention, type RetentionDone } from './retention.js';
 import { ensureSecrets, readSecrets } from './secrets.js';
 import { pickEvents } from './stored.js';
-import { isAnywhere, subjectOf, type Subject } from './subject.js';
+import { isTheirLetter, subjectOf, type Subject } from './subject.js';
 import type { EventLog } from '../log/types.js';
 import type { DeadLetters } from '../pipeline/deadLetters.js';
 
@@ -150,7 +150,10 @@ export function createDesk(parts: DeskParts): Desk {
     }
     for (const letter of await parts.deadLetters.list()) {
       const file = files.get(letter.course);
-      if (file && isAnywhere(letter.event, id => file.ids.has(id as string))) {
+      if (
+        file &&
+        isTheirLetter(letter.event, id => file.ids.has(id as string))
+      ) {
         file.report.letters += 1;
         onPart({ kind: 'set_aside', course: letter.course, letter });
       }

@@ -13,7 +13,7 @@ import {
 import type { PostHogPersons } from './postHogPersons.js';
 import { ensureSecrets, readSecrets, setGeneration } from './secrets.js';
 import { ageOf, withoutEvents } from './stored.js';
-import { isAnywhere, matcherOf, subjectOf } from './subject.js';
+import { isTheirLetter, matcherOf, subjectOf } from './subject.js';
 
 /** What forgetting works with. */
 export interface ForgetParts {
@@ -135,7 +135,7 @@ export function createForgetter(parts: ForgetParts): Forgetter {
     const { dropped } = await parts.deadLetters.rewrite(letter =>
       letter.course === job.course &&
       timeOf(letter) <= until &&
-      isAnywhere(letter.event, matches)
+      isTheirLetter(letter.event, matches)
         ? 'drop'
         : 'keep'
     );

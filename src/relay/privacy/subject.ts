@@ -33,10 +33,15 @@ export function subjectOf(
   const generation = Math.max(
     ...names.map(name => secrets.generation(course.id, name))
   );
-  const ids = new Set(names);
+  // A verified name that looks like a pseudonym of the course would be whose that pseudonym is.
+  const isTaken = (name: string): boolean =>
+    PSEUDONYM.test(name) && secrets.keyIds(course.id).length > 0;
+  const ids = new Set(names.filter(name => !isTaken(name)));
   for (const name of names) {
     for (let n = 0; n <= generation; n += 1) {
-      ids.add(distinctIdOf(name, n));
+      if (!isTaken(name)) {
+        ids.add(distinctIdOf(name, n));
+      }
       for (const key of secrets.keyIds(course.id)) {
         ids.add(secrets.pseudonym(course.id, key, name, n)!);
       }
@@ -80,19 +85,28 @@ export function matcherOf(
   };
 }
 
-/** Whether any text in `value` is one of the student's ids. */
-export function isAnywhere(
-  value: unknown,
+/**
+ * Whether an event that was set aside is the student's: by the members in which clients say whose
+ * it is, which are looked at as they came, also where one holds a list. Never by names of members
+ * or by other text, where one student's name is another's word.
+ */
+export function isTheirLetter(
+  event: unknown,
   matches: (id: unknown) => boolean
 ): boolean {
-  if (Array.isArray(value)) {
-    return value.some(part => isAnywhere(part, matches));
+  if (!isObject(event)) {
+    return false;
   }
-  return isObject(value)
-    ? Object.entries(value).some(
-        ([name, part]) => matches(name) || isAnywhere(part, matches)
-      )
-    : matches(value);
+  const { properties } = event;
+  const inside = isObject(properties) ? properties : {};
+  return [
+    event['distinct_id'],
+    event['$distinct_id'],
+    // As readers of the log have it.
+    event['student'],
+    inside['student'],
+    inside['distinct_id']
+  ].some(id => (Array.isArray(id) ? id.some(matches) : matches(id)));
 }
 
 /** The text itself, and as the notebooks' rule for names writes it: `Ada Lovelace` is ADA-LOVELACE. */
