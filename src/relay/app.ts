@@ -5,11 +5,11 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest
 } from 'fastify';
-import type { SinkStatus } from '../api/index.js';
 import type { Admission } from './auth/admission.js';
 import { createAuthenticate } from './auth/authenticate.js';
 import { addCourseRoute } from './api/courseRoute.js';
 import { addPageRoutes, type PageParts } from './api/pageRoutes.js';
+import { addReadyRoute, type Readiness } from './api/readyRoute.js';
 import {
   addStudentRoutes,
   type StudentRouteParts
@@ -18,30 +18,11 @@ import type { CourseStore } from './courses/courseStore.js';
 import { RelayError } from './errors.js';
 import { addHubLogin } from './hub/loginRoutes.js';
 import { pathOf, requestId, STRICT_HEADERS } from './http.js';
-import type { RetentionStatus } from './log/retention.js';
-import type { LogStatus } from './log/types.js';
 import {
   addMetricsRoute,
   type MetricsRouteOptions
 } from './metrics/metricsRoute.js';
 import { VERSION } from './version.js';
-
-/** What `GET /readyz` says. */
-export interface Readiness {
-  status: 'ready' | 'starting' | 'stopping' | 'unavailable';
-  version: string;
-  /** Null before the log is open. */
-  log:
-    | (LogStatus &
-        RetentionStatus & {
-          writable: boolean;
-          problem: string | null;
-          /** Free bytes on its disk; null if the system does not tell. */
-          diskFree: number | null;
-        })
-    | null;
-  sinks: SinkStatus[];
-}
 
 /** What the routes need. */
 export interface AppParts extends PageParts, StudentRouteParts {
@@ -105,10 +86,7 @@ export function createApp(parts: AppParts): FastifyInstance {
   });
 
   app.get('/healthz', () => ({ status: 'alive', version: VERSION }));
-  app.get('/readyz', (_request, reply) => {
-    const readiness = parts.readiness();
-    return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness);
-  });
+  addReadyRoute(app, parts.readiness);
   addCourseRoute(app, parts.courses, parts.admission);
   addStudentRoutes(app, parts);
   if (parts.metrics) {

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { PostHogSinkOptions, Sink } from '../sinks/index.js';
 import type { LiveOptions } from './api/live.js';
-import type { Readiness } from './app.js';
+import type { Readiness } from './api/readyRoute.js';
 import type { ChoresOptions } from './privacy/chores.js';
 import type { PlaceParts } from './privacy/place.js';
 

@@ -21,6 +21,7 @@ import {
   type Answer,
   type TestRelay
 } from '../relay/support/testRelay.js';
+import { getRaw } from './raw.js';
 
 let relay: TestRelay;
 beforeEach(async () => {
@@ -272,4 +273,43 @@ it('Another user of the same machine', async () => {
   // Nor do keys stand in the list of processes: no option takes one in plain text.
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
   expect(stdout).not.toContain(relay.key);
+});
+
+it("Courses learned from the relay's health", async () => {
+  await relay.addCourse('hidden-course', {
+    posthog: { host: 'http://127.0.0.1:9', apiKeyEnv: 'HIDDEN_VARIABLE' }
+  });
+  await relay.restart();
+  const link = await relay.relay.loginLink();
+  const { secret } = await addKey(dataPaths(relay.folder).courses, 'demo', {
+    kind: 'instructor'
+  });
+  const session = cookieOf(await enter(link));
+  const proxied = { 'x-forwarded-for': '127.0.0.1' };
+  const strangers: Record<string, string>[] = [
+    proxied,
+    { ...proxied, cookie: 'ipynb_telemetry_session=x' },
+    { ...proxied, ...bearer('nbi_wrong') },
+    { ...proxied, ...bearer(relay.key) },
+    { ...proxied, ...bearer(secret) }
+  ];
+  for (const headers of strangers) {
+    const { status, json, text } = await ask('/readyz', headers);
+    expect([headers, status]).toEqual([headers, 200]);
+    expect(Object.keys(json)).toEqual(['status', 'version', 'sinks']);
+    expect(json['sinks']).toEqual({ running: 1, retrying: 0, stopped: 1 });
+    expect(text).not.toMatch(/hidden/i);
+  }
+  // Another name that points here is a page's, not a program's.
+  const rebound = await getRaw(relay.relay.port, '/readyz');
+  expect(rebound).toMatch(/^HTTP\/1\.1 200 /);
+  expect(rebound).not.toMatch(/hidden/i);
+
+  for (const headers of [{}, { ...proxied, cookie: session }]) {
+    const { status, json, text } = await ask('/readyz', headers);
+    expect(status).toBe(200);
+    expect(json['log']).toMatchObject({ writable: true });
+    expect(text).toContain('posthog-hidden-course');
+    expect(text).toContain('HIDDEN_VARIABLE');
+  }
 });

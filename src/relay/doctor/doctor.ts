@@ -4,7 +4,7 @@ import type { ConfigSources, ResolvedConfig } from '../config/resolve.js';
 import { callRelay } from '../control/client.js';
 import { destinationsOf } from '../destinations.js';
 import { dataPaths } from '../files.js';
-import type { Readiness } from '../app.js';
+import type { Readiness } from '../api/readyRoute.js';
 import { checkCertificate } from './certificate.js';
 import { askSystem, judgeClock } from './clock.js';
 import { readCourses } from './courses.js';

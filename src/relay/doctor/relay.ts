@@ -1,7 +1,7 @@
 /** Looks at the relay itself: whether it runs, how its sinks do, and whether it could listen. */
 import { createServer } from 'node:net';
 import type { SinkStatus } from '../../api/index.js';
-import type { Readiness } from '../app.js';
+import type { Readiness } from '../api/readyRoute.js';
 import { VERSION } from '../version.js';
 import { about, type Finding } from './findings.js';
 

@@ -1,6 +1,7 @@
 /** `GET /metrics`, and who may read it. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { requires } from '../auth/principal.js';
+import { isFromThisMachine } from '../auth/thisMachine.js';
 import { RelayError } from '../errors.js';
 import type { Metrics } from './metrics.js';
 
@@ -37,28 +38,4 @@ export function addMetricsRoute(
     handler: async (_request, reply) =>
       reply.type(metrics.contentType).send(await metrics.text())
   });
-}
-
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
-const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
-
-/**
- * Whether a program on this machine asks, and asks for itself: a proxy on the same machine says
- * for whom it asks, and a page that had its name point here (DNS rebinding) asks for that name.
- */
-export function isFromThisMachine({
-  raw
-}: Pick<FastifyRequest, 'raw'>): boolean {
-  const { headers, socket } = raw;
-  return (
-    LOOPBACK.test(socket.remoteAddress ?? '') &&
-    LOOPBACK_HOST.test(headers.host ?? '') &&
-    !Object.keys(headers).some(
-      name =>
-        name === 'forwarded' ||
-        name === 'via' ||
-        name === 'x-real-ip' ||
-        name.startsWith('x-forwarded-')
-    )
-  );
 }
