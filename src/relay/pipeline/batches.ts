@@ -86,7 +86,10 @@ export async function* batches(
     }
     const all = contents.events;
     const sizeOf = sizesOf(record, all, limits.bytes);
-    let index = record.seq === from.seq ? Math.min(from.skip, all.length) : 0;
+    // Without some of the events that were counted, the count says nothing of the others:
+    // those that were confirmed already arrive once more, which every sink bears.
+    const isCounted = record.seq === from.seq && from.of === all.length;
+    let index = isCounted ? Math.min(from.skip, all.length) : 0;
     let piece: Piece | undefined;
     for (; index < all.length; index += 1) {
       const size = sizeOf(index);
@@ -110,7 +113,7 @@ export async function* batches(
       end =
         index + 1 === all.length
           ? { seq: record.seq + 1, skip: 0 }
-          : { seq: record.seq, skip: index + 1 };
+          : { seq: record.seq, skip: index + 1, of: all.length };
     }
     end = { seq: record.seq + 1, skip: 0 };
     if (unreadable.length >= limits.records) {
@@ -141,7 +144,7 @@ function makeBatch(
       const done = piece.skip + count - piece.start;
       return done === piece.total
         ? { seq: piece.seq + 1, skip: 0 }
-        : { seq: piece.seq, skip: done };
+        : { seq: piece.seq, skip: done, of: piece.total };
     }
   };
 }

@@ -9,6 +9,8 @@ export interface Position {
   seq: number;
   /** How many of that record's events have been confirmed already. */
   skip: number;
+  /** How many events the record had then: with fewer left of them, nobody knows which were confirmed. */
+  of?: number;
 }
 
 /** A sink's place, kept. */
@@ -60,7 +62,8 @@ export async function openCursor(
   if (text !== null) {
     place = parse(text) ?? null;
     if (place && (host === undefined || place.host === host)) {
-      position = { seq: place.seq, skip: place.skip };
+      const { seq, skip, of } = place;
+      position = { seq, skip, ...(of === undefined ? {} : { of }) };
     }
     problem = place
       ? null
@@ -70,9 +73,10 @@ export async function openCursor(
     problem,
     place,
     position: () => position,
-    async move({ seq, skip }) {
-      await replace(file, `${JSON.stringify({ seq, skip, host })}\n`);
-      position = { seq, skip };
+    async move(next) {
+      const { seq, skip, of } = next;
+      await replace(file, `${JSON.stringify({ seq, skip, of, host })}\n`);
+      position = next;
     }
   };
 }
@@ -110,6 +114,7 @@ function parse(text: string): Place | undefined {
       ? {
           seq: value.seq,
           skip: value.skip,
+          ...(isCount(value.of) ? { of: value.of } : {}),
           ...(typeof value.host === 'string' ? { host: value.host } : {})
         }
       : undefined;

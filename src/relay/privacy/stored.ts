@@ -45,8 +45,12 @@ export function withoutEvents(
   let position = 0;
   raw.forEach(({ event, at }) => {
     if (!gone[position]) {
-      const note = header.notes?.[at];
-      if (note) {
+      // An id that is made of the event's place must not change with the place: what arrives
+      // once more is known by it.
+      const { uuid } = events[position]!;
+      const own = isObject(event) && event['uuid'] ? {} : { uuid };
+      const note = { ...own, ...header.notes?.[at] };
+      if (Object.keys(note).length > 0) {
         notes[kept.length] = note;
       }
       kept.push(event);

@@ -17,10 +17,10 @@ describe('a cursor', () => {
     const cursor = await openCursor(file);
     expect(cursor.position()).toEqual({ seq: 1, skip: 0 });
     await cursor.move({ seq: 12, skip: 0 });
-    await cursor.move({ seq: 12, skip: 34 });
-    expect(cursor.position()).toEqual({ seq: 12, skip: 34 });
+    await cursor.move({ seq: 12, skip: 34, of: 56 });
+    expect(cursor.position()).toEqual({ seq: 12, skip: 34, of: 56 });
     const again = await openCursor(file);
-    expect(again.position()).toEqual({ seq: 12, skip: 34 });
+    expect(again.position()).toEqual({ seq: 12, skip: 34, of: 56 });
     expect(again.problem).toBeNull();
     expect(await readdir(dirname(file))).toEqual(['posthog.json']);
     expect((await stat(file)).mode & 0o777).toBe(0o600);

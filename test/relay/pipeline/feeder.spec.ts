@@ -21,6 +21,7 @@ import {
   type Feeder,
   type FeederOptions
 } from '../../../src/relay/pipeline/feeder.js';
+import { withoutEvents } from '../../../src/relay/privacy/stored.js';
 import type { Outcome, Sink } from '../../../src/sinks/types.js';
 import { folders, header } from '../log/support.js';
 
@@ -487,7 +488,7 @@ describe('a refused batch', () => {
       }
     });
     await until(() => feeder.status().lastError === 'disk is full');
-    expect(cursor.position()).toEqual({ seq: 1, skip: 1 });
+    expect(cursor.position()).toEqual({ seq: 1, skip: 1, of: 3 });
     expect(feeder.status()).toMatchObject({ state: 'retrying', setAside: 0 });
     full = false;
     await until(() => feeder.status().lag === 0);
@@ -512,7 +513,7 @@ describe('a refused batch', () => {
     const first = await feed({ log, sink, cursor, deadLetters });
     await until(() => first.status().state === 'retrying');
     await first.stop();
-    expect(cursor.position()).toEqual({ seq: 1, skip: 4 });
+    expect(cursor.position()).toEqual({ seq: 1, skip: 4, of: 8 });
     const next = new ScriptedSink(refusing(new Set([7])));
     const second = await feed({ log, sink: next, cursor, deadLetters });
     await until(() => second.status().lag === 0);
@@ -536,12 +537,41 @@ describe('a restart', () => {
     await until(() => deliveries > 2);
     await first.stop();
     const cursor = await openCursor(file);
-    expect(cursor.position()).toEqual({ seq: 2, skip: 7 });
+    expect(cursor.position()).toEqual({ seq: 2, skip: 7, of: 25 });
     const next = new ScriptedSink(undefined, 5);
     const second = await feed({ log, sink: next, cursor });
     await until(() => second.status().lag === 0);
     expect([...sink.taken, ...next.taken]).toEqual(upTo(30));
     expect((await openCursor(file)).position()).toEqual({ seq: 4, skip: 0 });
+  });
+
+  it('leaves out nothing of a record that has lost events since', async () => {
+    const log = await newLog([5, 1]);
+    const file = join(await temporary.make(), 'cursors', 'posthog.json');
+    let deliveries = 0;
+    const sink = new ScriptedSink(
+      () =>
+        (deliveries += 1) <= 1
+          ? { kind: 'ok' }
+          : { kind: 'retry', reason: 'x' },
+      2
+    );
+    const first = await feed({ log, sink, cursor: await openCursor(file) });
+    await until(() => deliveries > 1);
+    await first.stop();
+    expect(sink.taken).toEqual([1, 2]);
+    await log.rewrite(record =>
+      withoutEvents(
+        record,
+        ({ uuid }) => uuid === '1' || uuid === '3' || uuid === '5',
+        () => undefined
+      )
+    );
+    const next = new ScriptedSink(undefined, 2);
+    const cursor = await openCursor(file);
+    const second = await feed({ log, sink: next, cursor });
+    await until(() => second.status().lag === 0);
+    expect(next.taken).toEqual([2, 4, 6]);
   });
 
   it('repeats what was delivered but not noted', async () => {
