@@ -200,7 +200,7 @@ function linesOf(report: StudentReport): string[] {
 
 /** A job without what only the relay needs. */
 function shownJob(job: ForgetJob): Record<string, unknown> {
-  const { tags: _t, nameTags: _n, distinctIds: _d, ...shown } = job;
+  const { tags: _t, nameTags: _n, sealedIds: _s, ...shown } = job;
   return shown;
 }
 

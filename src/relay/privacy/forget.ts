@@ -104,10 +104,10 @@ export function createForgetter(parts: ForgetParts): Forgetter {
       who,
       requestedAt: iso(now()),
       state: 'local',
-      // Told nowhere else in a course of pseudonyms, and needed for nothing but PostHog.
+      // Names as well: the course may have sent them before it took pseudonyms.
       ...(asked === 'none' || asked === null
         ? {}
-        : { distinctIds: [...ids].filter(id => isSent(course, id, names)) }),
+        : { sealedIds: secrets.seal(JSON.stringify([...ids])) }),
       posthog:
         asked === 'none' ? 'none' : asked === null ? 'by_hand' : 'pending',
       attempts: 0,
@@ -160,14 +160,8 @@ export function createForgetter(parts: ForgetParts): Forgetter {
   }
 
   async function doPostHog(job: ForgetJob): Promise<ForgetJob> {
-    const postHog = personsOf(job);
-    const persons = await postHog.find(job.distinctIds ?? []);
-    if (persons.length > 0) {
-      await postHog.remove(persons);
-    }
-    const { distinctIds: _told, problem: _past, ...rest } = job;
+    const { problem: _past, ...rest } = await removeFound(job);
     return save(rest, {
-      persons,
       state: 'confirming',
       posthog: 'requested',
       posthogRequestedAt: iso(now()),
@@ -176,26 +170,43 @@ export function createForgetter(parts: ForgetParts): Forgetter {
   }
 
   async function doConfirm(job: ForgetJob): Promise<ForgetJob> {
-    const gone = await personsOf(job).areGone(job.persons ?? []);
-    const { problem: _past, ...rest } = job;
-    return gone
-      ? save(rest, {
-          state: 'recheck',
-          posthog: 'confirmed',
-          posthogConfirmedAt: iso(now()),
-          nextAt: later(recheckMs)
-        })
-      : save(rest, { nextAt: later(pollMs) });
+    const { problem: _past, ...rest } = await removeFound(job);
+    if (rest.persons.length > 0) {
+      return (await personsOf(job).areGone(rest.persons))
+        ? confirmed(rest, recheckMs)
+        : save(rest, { nextAt: later(pollMs) });
+    }
+    // Nobody there may also mean that PostHog has not worked on what it was sent, or that it still
+    // waits in the log: it is asked again, ever more rarely, before that is believed.
+    const age = now() - Date.parse(job.requestedAt);
+    return age >= recheckMs
+      ? confirmed(rest, 0)
+      : save(rest, {
+          nextAt: later(Math.max(pollMs, Math.min(age, recheckMs - age)))
+        });
+  }
+
+  function confirmed(job: ForgetJob, restMs: number): Promise<ForgetJob> {
+    return save(job, {
+      state: 'recheck',
+      posthog: 'confirmed',
+      posthogConfirmedAt: iso(now()),
+      nextAt: later(restMs)
+    });
   }
 
   /** After a week: what a reader held in memory then has been written by now, if it ever is. */
   async function doRecheck(job: ForgetJob): Promise<ForgetJob> {
     const again = await rewrite(job);
-    if (job.persons && job.persons.length > 0) {
-      const postHog = personsOf(job);
-      if (!(await postHog.areGone(job.persons))) {
-        await postHog.remove(job.persons);
-        return save(job, {
+    let checked = job;
+    if (job.sealedIds !== undefined) {
+      const { persons, ...rest } = await removeFound(job);
+      checked = { ...rest, persons };
+      if (!(await personsOf(job).areGone(persons))) {
+        if (persons.length === job.persons?.length) {
+          await personsOf(job).remove(persons);
+        }
+        return save(checked, {
           state: 'confirming',
           posthog: 'requested',
           nextAt: later(pollMs)
@@ -203,8 +214,28 @@ export function createForgetter(parts: ForgetParts): Forgetter {
       }
     }
     await note(job, 'forget_checked', again);
-    const { nextAt: _done, ...rest } = job;
+    const {
+      nextAt: _done,
+      sealedIds: _told,
+      problem: _past,
+      ...rest
+    } = checked;
     return save(rest, { state: 'done', checkedAt: iso(now()) });
+  }
+
+  /** Looks up whom PostHog knows by now as the student, and has them deleted whom it did not know before. */
+  async function removeFound(
+    job: ForgetJob
+  ): Promise<ForgetJob & { persons: string[] }> {
+    const postHog = personsOf(job);
+    const ids = readSecrets(files.pseudonyms).unseal(job.sealedIds!);
+    const known = job.persons ?? [];
+    const found = await postHog.find([...new Set(JSON.parse(ids) as string[])]);
+    const fresh = found.filter(person => !known.includes(person));
+    if (fresh.length > 0) {
+      await postHog.remove(fresh);
+    }
+    return { ...job, persons: [...known, ...fresh] };
   }
 
   function personsOf(job: ForgetJob): PostHogPersons {
@@ -287,13 +318,4 @@ function timeOf({ at, event }: DeadLetter): number {
   const { timestamp } = isObject(event) ? event : {};
   const own = typeof timestamp === 'string' ? Date.parse(timestamp) : NaN;
   return Number.isNaN(own) ? Date.parse(at) : Math.min(own, Date.parse(at));
-}
-
-/** Whether PostHog may know the student by this id: names are not sent from a course of pseudonyms. */
-function isSent(
-  { identity }: Course,
-  id: string,
-  names: readonly string[]
-): boolean {
-  return identity === 'names' || !names.some(name => id.startsWith(name));
 }

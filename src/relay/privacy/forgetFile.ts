@@ -31,8 +31,8 @@ export interface ForgetJob {
   state: ForgetState;
   /** Not before then. */
   nextAt?: string;
-  /** Under what the student is known at PostHog; only until PostHog has told its own ids. */
-  distinctIds?: string[];
+  /** Under what PostHog may know the student, as JSON, sealed with the relay's secrets; until all is checked. */
+  sealedIds?: string;
   /** PostHog's ids of the persons deleted. */
   persons?: string[];
   posthog: PostHogState;

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { customAlphabet } from 'nanoid';
 import { updateJson } from '../files.js';
+import { seal, unseal } from './seal.js';
 
 /** Keys of one course, by id; the one that is in use is named in the course's settings. */
 interface CourseSecrets {
@@ -33,6 +34,10 @@ export interface Secrets {
   ): string | undefined;
   /** Ids of a course's keys, the oldest first. */
   keyIds(course: string): string[];
+  /** The text, encrypted so that only who has this file can read it. */
+  seal(text: string): string;
+  /** What was sealed. @throws Error if it was not sealed with this file. */
+  unseal(sealed: string): string;
 }
 
 /** How every pseudonym looks: `p_` and 130 bits in base32. */
@@ -164,7 +169,9 @@ function secretsOf(content: SecretsFile): Secrets {
       const text = n === 0 ? student : `${student}\u0000${n}`;
       return `p_${base32(hmac(Buffer.from(secret.key, 'base64'), text))}`;
     },
-    keyIds: course => sortedIds(content.courses[course])
+    keyIds: course => sortedIds(content.courses[course]),
+    seal: text => seal(tagKey, text),
+    unseal: sealed => unseal(tagKey, sealed)
   };
 }
 

@@ -1,0 +1,160 @@
+/** The steps of a deletion, with PostHog and the log at hand: what is asked when, and what a failure leaves. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  newCourse,
+  type Course
+} from '../../../src/relay/courses/courseFile.js';
+import { openAudit } from '../../../src/relay/privacy/audit.js';
+import {
+  createForgetter,
+  type Forgetter
+} from '../../../src/relay/privacy/forget.js';
+import type { PostHogPersons } from '../../../src/relay/privacy/postHogPersons.js';
+import {
+  ensureCourseKey,
+  readSecrets
+} from '../../../src/relay/privacy/secrets.js';
+
+const DAY_MS = 86_400_000;
+const NAME = 'ADA-LOVELACE';
+
+let folder: string;
+let files: { pseudonyms: string; forget: string };
+let clock: number;
+let postHog: PostHogPersons | 'none';
+/** Persons of PostHog by distinct id, and those whose deletion it has finished. */
+let persons: Map<string, string>;
+let finished: Set<string>;
+let asked: string[][];
+let removed: string[];
+let brokenCourse: string | undefined;
+let rewrites: string[];
+let forgetter: Forgetter;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'forget-'));
+  files = {
+    pseudonyms: join(folder, 'pseudonyms.json'),
+    forget: join(folder, 'forget.json')
+  };
+  clock = Date.parse('2026-09-01T10:00:00Z');
+  persons = new Map();
+  finished = new Set();
+  asked = [];
+  removed = [];
+  rewrites = [];
+  brokenCourse = undefined;
+  postHog = {
+    find: ids => {
+      asked.push([...ids]);
+      return Promise.resolve(
+        ids.flatMap(id => (persons.has(id) ? [persons.get(id)!] : []))
+      );
+    },
+    remove: gone => {
+      removed.push(...gone);
+      for (const [id, person] of persons) {
+        if (gone.includes(person)) {
+          persons.delete(id);
+        }
+      }
+      return Promise.resolve();
+    },
+    areGone: gone => Promise.resolve(gone.every(one => finished.has(one)))
+  };
+  forgetter = createForgetter({
+    files,
+    log: {
+      rewrite: () =>
+        Promise.resolve({ records: 0, changed: 0, dropped: 0, damaged: 0 })
+    },
+    deadLetters: {
+      rewrite: () => Promise.resolve({ letters: 0, changed: 0, dropped: 0 })
+    },
+    audit: openAudit(join(folder, 'audit.jsonl')),
+    postHogOf: () => postHog,
+    onForgotten: () => undefined,
+    unlist: () => Promise.resolve(),
+    refold: course => {
+      if (course === brokenCourse) {
+        return Promise.reject(new Error('the disk is full'));
+      }
+      rewrites.push(course);
+      return Promise.resolve();
+    },
+    now: () => clock
+  });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const course = (id = 'demo'): Course => newCourse(id, 'Demo');
+const job = (): ReturnType<Forgetter['jobs']>[number] => forgetter.jobs()[0]!;
+
+async function after(ms: number): Promise<void> {
+  clock += ms;
+  await forgetter.step();
+}
+
+describe('at PostHog', () => {
+  it('a person who appears after the first look is deleted as well, and confirmed only then', async () => {
+    await forgetter.forget(course(), { student: NAME, who: 'cli:x' });
+    await after(DAY_MS / 24);
+    expect(job()).toMatchObject({ posthog: 'requested', persons: [] });
+    persons.set(NAME, 'person-1');
+    await after(DAY_MS / 12);
+    expect(removed).toEqual(['person-1']);
+    expect(job()).toMatchObject({ posthog: 'requested' });
+    finished.add('person-1');
+    await after(DAY_MS / 24);
+    expect(job()).toMatchObject({ posthog: 'confirmed', state: 'recheck' });
+    expect(job().posthogConfirmedAt).toBe(new Date(clock).toISOString());
+  });
+
+  it('nobody there is confirmed after a week, and not asked for all the time', async () => {
+    await forgetter.forget(course(), { student: NAME, who: 'cli:x' });
+    for (let minutes = 0; minutes < 7 * 1440 - 10; minutes += 10) {
+      await after(600_000);
+      expect(job()).toMatchObject({ posthog: 'requested' });
+    }
+    expect(asked.length).toBeLessThan(30);
+    await after(600_000);
+    expect(job()).toMatchObject({ posthog: 'confirmed', state: 'done' });
+    expect(await readFile(files.forget, 'utf8')).not.toContain('sealedIds');
+  });
+
+  it('is looked at again after a week, when another person is deleted as well', async () => {
+    persons.set(NAME, 'person-1');
+    finished.add('person-1');
+    await forgetter.forget(course(), { student: NAME, who: 'cli:x' });
+    await after(600_000);
+    expect(job()).toMatchObject({ posthog: 'confirmed' });
+    persons.set(NAME, 'person-2');
+    await after(7 * DAY_MS);
+    expect(removed).toEqual(['person-1', 'person-2']);
+    expect(job()).toMatchObject({ posthog: 'requested', state: 'confirming' });
+    finished.add('person-2');
+    await after(600_000);
+    await after(7 * DAY_MS);
+    expect(job()).toMatchObject({ posthog: 'confirmed', state: 'done' });
+    expect(await readFile(files.forget, 'utf8')).not.toContain(NAME);
+  });
+
+  it('a course that took pseudonyms later is asked for by the name as well, which stands in no file', async () => {
+    const keyId = await ensureCourseKey(files.pseudonyms, 'demo');
+    const now: Course = {
+      ...course(),
+      identity: 'pseudonyms',
+      pseudonym: { keyId }
+    };
+    persons.set(NAME, 'person-1');
+    await forgetter.forget(now, { student: NAME, who: 'cli:x' });
+    const pseudonym = readSecrets(files.pseudonyms).pseudonym(
+      ...(['demo', keyId, NAME, 0] as const)
+    );
+    expect(asked[0]).toEqual(expect.arrayContaining([NAME, pseudonym]));
+    expect(removed).toEqual(['person-1']);
+    expect(await readFile(files.forget, 'utf8')).not.toContain(NAME);
+  });
+});
