@@ -1,4 +1,7 @@
 /** Attacks by doing something very often. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { addKey } from '../../src/relay/courses/editCourses.js';
 import { dataPaths } from '../../src/relay/files.js';
 import {
@@ -66,4 +69,68 @@ it('Keys and links guessed at the login', async () => {
     ]);
   }
   expect([await enter(secret), await guess('x')]).toEqual([503, 503]);
+});
+
+it('Log-ins by the Hub that are begun or made up in masses', async () => {
+  let asked = 0;
+  const hub = createServer((_request, response) => {
+    asked += 1;
+    response.writeHead(400).end('{}');
+  });
+  hub.listen(0, '127.0.0.1');
+  await once(hub, 'listening');
+  const env = { IPYNB_TELEMETRY_HUB_TOKEN: 'the-token-of-the-service' };
+  try {
+    relay = await startTestRelay({
+      flags: {
+        'hub-api-url': `http://127.0.0.1:${(hub.address() as AddressInfo).port}/hub/api`,
+        'hub-url': '/'
+      },
+      env
+    });
+    const begin = (): Promise<Response> =>
+      fetch(`${relay.url}/login/hub`, { redirect: 'manual' });
+    const comeBack = (begun: Response): Promise<Response> => {
+      const to = new URL(begun.headers.get('location')!, relay.url);
+      const query = new URLSearchParams({
+        state: to.searchParams.get('state')!,
+        code: 'made-up'
+      });
+      const cookie = begun.headers.get('set-cookie')!.split(';')[0]!;
+      return fetch(`${relay.url}/oauth_callback?${query}`, {
+        headers: { cookie }
+      });
+    };
+    const first = await begin();
+    const second = await begin();
+    // What was not begun here is not asked about.
+    const madeUp = `${relay.url}/oauth_callback?state=x&code=made-up`;
+    expect([(await fetch(madeUp)).status, asked]).toEqual([403, 0]);
+    expect([(await comeBack(first)).status, asked]).toEqual([403, 1]);
+    for (let i = 1; i < 20; i += 1) {
+      expect((await comeBack(await begin())).status).toBe(403);
+    }
+    const late = await comeBack(second);
+    expect([late.status, asked]).toEqual([503, 20]);
+    expect(Number(late.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await begin()).status).toBe(503);
+    await relay.remove();
+
+    relay = await startTestRelay({
+      flags: {
+        'address-rate': '1',
+        'hub-api-url': `http://127.0.0.1:${(hub.address() as AddressInfo).port}/hub/api`,
+        'hub-url': '/'
+      },
+      env
+    });
+    const statuses = [];
+    for (let i = 0; i < 11; i += 1) {
+      statuses.push((await begin()).status);
+    }
+    expect(statuses).toEqual([...Array<number>(10).fill(302), 503]);
+  } finally {
+    hub.close();
+    hub.closeAllConnections();
+  }
 });

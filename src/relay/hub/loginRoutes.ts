@@ -1,13 +1,17 @@
 /** Log-in of instructors by the Hub: OAuth 2's authorization code flow (RFC 6749, 4.1), as JupyterHub has it. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Admission } from '../auth/admission.js';
+import type { LoginLimit } from '../auth/limits.js';
 import type { Principal } from '../auth/principal.js';
 import type { CourseStore } from '../courses/courseStore.js';
+import { RelayError } from '../errors.js';
 import {
   FAILED_LOGIN_PAGE,
   HUB_AWAY_PAGE,
   NO_ACCESS_PAGE,
   noGroupPage,
-  PLAIN_PAGE_CSP
+  PLAIN_PAGE_CSP,
+  TOO_MANY_PAGE
 } from '../login/pages.js';
 import { sessionCookie, sessionOf, type Sessions } from '../login/sessions.js';
 import { cookieOf } from '../login/cookies.js';
@@ -38,6 +42,9 @@ export interface HubLoginParts {
   root: string;
   secure: boolean;
   onProblem: (message: string) => void;
+  admission: Pick<Admission, 'enter'>;
+  /** Counts log-ins that failed. */
+  failedLogins: LoginLimit;
 }
 
 /** The cookie that binds a log-in to its browser. */
@@ -63,14 +70,32 @@ export function principalNow(
 
 /** Adds `GET /login/hub` and `GET /oauth_callback`. */
 export function addHubLogin(app: FastifyInstance, parts: HubLoginParts): void {
-  const { login, courses, sessions, root, secure } = parts;
+  const { login, courses, sessions, root, secure, failedLogins } = parts;
   const pending = new PendingLogins();
 
   const cookie = (value: string, seconds: number): string =>
     // Lax: the Hub may be another site, and its redirect has to bring the cookie along.
     `${COOKIE}=${value}; Path=${root}; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
 
-  app.get('/login/hub', { exposeHeadRoute: false }, (request, reply) => {
+  /** Each log-in that comes back makes the relay ask the Hub. */
+  const limited = {
+    exposeHeadRoute: false,
+    preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
+      try {
+        await parts.admission.enter(request.raw);
+        await failedLogins.check(request.raw);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof RelayError && error.code === 'rate_limited')) {
+          throw error;
+        }
+        reply.header('retry-after', String(error.retryAfterS));
+        return plain(reply, 503, TOO_MANY_PAGE);
+      }
+    }
+  };
+
+  app.get('/login/hub', limited, (request, reply) => {
     const { course } = request.query as { course?: unknown };
     const begun = pending.begin(
       cookieOf(request.headers.cookie, COOKIE),
@@ -87,52 +112,46 @@ export function addHubLogin(app: FastifyInstance, parts: HubLoginParts): void {
       .redirect(`${login.hubUrl}/hub/api/oauth2/authorize?${query}`, 302);
   });
 
-  app.get(
-    '/oauth_callback',
-    { exposeHeadRoute: false },
-    async (request, reply) => {
-      const { state, code } = request.query as Record<string, unknown>;
-      const begun = pending.end(
-        state,
-        cookieOf(request.headers.cookie, COOKIE)
-      );
-      if (!begun || typeof code !== 'string' || code === '') {
-        return plain(reply, 403, FAILED_LOGIN_PAGE);
-      }
-      let user: HubUser | null;
-      try {
-        user = await userOf(login, code);
-      } catch (error) {
-        if (!(error instanceof HubUnavailableError)) {
-          throw error;
-        }
-        parts.onProblem(error.message);
-        return plain(reply.header('retry-after', '5'), 503, HUB_AWAY_PAGE);
-      }
-      if (user === null) {
-        return plain(reply, 403, FAILED_LOGIN_PAGE);
-      }
-      if (!mayUse(user.scopes, login.service)) {
-        return plain(reply, 403, NO_ACCESS_PAGE);
-      }
-      const { adminsOperate } = login;
-      const all = courses.all();
-      const principal = hubPrincipal(user, { courses: all, adminsOperate });
-      if (principal === null) {
-        const needed = groupsNeeded(all, begun.course);
-        return plain(reply, 403, noGroupPage(user.name, needed));
-      }
-      // Always a new one: what the browser brought along is ended, never taken over.
-      await sessions.close(sessionOf(request.headers.cookie));
-      const value = await sessions.open(principal, HUB_SESSION_MS);
-      return reply
-        .header('set-cookie', [
-          sessionCookie(value, root, secure, HUB_SESSION_MS),
-          cookie('', 0)
-        ])
-        .redirect(root, 303);
+  app.get('/oauth_callback', limited, async (request, reply) => {
+    const { state, code } = request.query as Record<string, unknown>;
+    const begun = pending.end(state, cookieOf(request.headers.cookie, COOKIE));
+    if (!begun || typeof code !== 'string' || code === '') {
+      return plain(reply, 403, FAILED_LOGIN_PAGE);
     }
-  );
+    let user: HubUser | null;
+    try {
+      user = await userOf(login, code);
+    } catch (error) {
+      if (!(error instanceof HubUnavailableError)) {
+        throw error;
+      }
+      parts.onProblem(error.message);
+      return plain(reply.header('retry-after', '5'), 503, HUB_AWAY_PAGE);
+    }
+    if (user === null) {
+      await failedLogins.failed(request.raw);
+      return plain(reply, 403, FAILED_LOGIN_PAGE);
+    }
+    if (!mayUse(user.scopes, login.service)) {
+      return plain(reply, 403, NO_ACCESS_PAGE);
+    }
+    const { adminsOperate } = login;
+    const all = courses.all();
+    const principal = hubPrincipal(user, { courses: all, adminsOperate });
+    if (principal === null) {
+      const needed = groupsNeeded(all, begun.course);
+      return plain(reply, 403, noGroupPage(user.name, needed));
+    }
+    // Always a new one: what the browser brought along is ended, never taken over.
+    await sessions.close(sessionOf(request.headers.cookie));
+    const value = await sessions.open(principal, HUB_SESSION_MS);
+    return reply
+      .header('set-cookie', [
+        sessionCookie(value, root, secure, HUB_SESSION_MS),
+        cookie('', 0)
+      ])
+      .redirect(root, 303);
+  });
 }
 
 /** Who the code of a log-in is for. The token behind it is forgotten here. */

@@ -75,6 +75,12 @@ export const FAILED_LOGIN_PAGE = page(
 <p><a href="login/hub">Log in with JupyterHub</a> again.</p>`
 );
 
+/** Shown to an address that asks too often, or whose log-ins failed too often. */
+export const TOO_MANY_PAGE = page(
+  'Too many attempts',
+  `<p>Too many log-ins from your network failed, or came at once. Try again in ten minutes.</p>`
+);
+
 /** Shown while the Hub gives no answer. */
 export const HUB_AWAY_PAGE = page(
   'The JupyterHub does not answer',

@@ -44,15 +44,40 @@ describe('a log-in under way', () => {
     expect(begun.cookie).toMatch(/^[\w-]{32}$/);
   });
 
-  it('is over after ten minutes, and the oldest of too many', () => {
+  it('is over after ten minutes, by the relay’s clock and not by its state', () => {
     let now = 0;
-    const pending = new PendingLogins(() => now, 2);
-    const old = pending.begin(undefined, undefined);
+    const pending = new PendingLogins(() => now);
     const late = pending.begin(undefined, undefined);
-    const last = pending.begin(undefined, undefined);
-    expect(pending.end(old.state, old.cookie)).toBeUndefined();
-    expect(pending.end(last.state, last.cookie)).toBeDefined();
+    const other = pending.begin(undefined, 'demo');
     now = LOGIN_MS;
     expect(pending.end(late.state, late.cookie)).toBeUndefined();
+    now = 1;
+    const [nonce, until, course, code] = other.state.split('.');
+    for (const forged of [
+      [nonce, `${until}0`, course, code],
+      [nonce, until, 'b3RoZXI', code],
+      [late.state.split('.')[0], until, course, code],
+      [nonce, until, course, '0'.repeat(64)],
+      [nonce, until, course]
+    ]) {
+      expect(pending.end(forged.join('.'), other.cookie)).toBeUndefined();
+    }
+    expect(new PendingLogins(() => now).end(other.state, other.cookie)).toBe(
+      undefined
+    );
+    expect(pending.end(other.state, other.cookie)).toEqual({ course: 'demo' });
+  });
+
+  it('is not crowded out by others that are begun or ended', () => {
+    const pending = new PendingLogins(() => 0, 10);
+    const own = pending.begin(undefined, 'Ä b/c');
+    for (let i = 0; i < 1000; i += 1) {
+      const other = pending.begin(undefined, undefined);
+      if (i % 2 === 0) {
+        expect(pending.end(other.state, other.cookie)).toBeDefined();
+        expect(pending.end(other.state, other.cookie)).toBeUndefined();
+      }
+    }
+    expect(pending.end(own.state, own.cookie)).toEqual({ course: 'Ä b/c' });
   });
 });

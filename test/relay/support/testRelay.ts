@@ -65,12 +65,15 @@ export async function startTestRelay({
   events,
   properties,
   flags = {},
+  env = {},
   parts = {}
 }: {
   level?: CourseChanges['level'];
   events?: CourseChanges['events'];
   properties?: CourseChanges['properties'];
   flags?: Record<string, string>;
+  /** Variables of options that may be no flags. */
+  env?: Record<string, string>;
   parts?: RelayParts;
 } = {}): Promise<TestRelay> {
   const folder = await mkdtemp(join(tmpdir(), 'ipynb-telemetry-relay-'));
@@ -93,7 +96,7 @@ export async function startTestRelay({
   });
   const { config } = resolveConfig({
     flags: { data: folder, port: '0', ...NO_LIMITS, ...flags },
-    env: {}
+    env
   });
   let relay = await startRelay(config, { logger, env: {}, ...parts });
 
