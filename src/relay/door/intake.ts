@@ -189,7 +189,9 @@ export async function takeIn(
   } catch (error) {
     throw new RelayError('log_unavailable', {}, {}, { cause: error });
   }
-  const rejected = setAside.map(({ raw: _raw, expected: _e, ...rest }) => rest);
+  const rejected = setAside.map(
+    ({ raw: _raw, given: _given, expected: _e, ...rest }) => rest
+  );
   return {
     course: course.id,
     kept: kept.length,

@@ -27,7 +27,10 @@ export interface Rejection {
 /** A rejection with what the dead letters keep of it. */
 export interface SetAside extends Rejection {
   expected: string;
+  /** The event to keep: the verified student's, where there is one. */
   raw: unknown;
+  /** The event as it came, with every name that it claims. Never kept. */
+  given: unknown;
 }
 
 /** What became of a body's events. */
@@ -132,13 +135,19 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
       problem = problemOf(event, rules.bytes);
     }
     if (problem) {
-      result.setAside.push(setAside(index, raw, event, problem));
+      result.setAside.push(setAside(index, { given, raw, event }, problem));
       result.rewrite = true;
     } else {
-      keep(raw as WireEvent, event as WireEvent, rules, result, {
-        mint,
-        onDropped
-      });
+      keep(
+        { given, raw: raw as WireEvent },
+        event as WireEvent,
+        rules,
+        result,
+        {
+          mint,
+          onDropped
+        }
+      );
     }
   }
   return result;
@@ -192,7 +201,7 @@ function isForgotten(event: WireEvent, { privacy, clock }: Rules): boolean {
 }
 
 function keep(
-  raw: WireEvent,
+  { given: claimed, raw }: { given: unknown; raw: WireEvent },
   event: WireEvent,
   rules: Rules,
   result: Judgement,
@@ -203,7 +212,12 @@ function keep(
     leaveOut(event.event, result);
     return;
   }
-  const { event: kept, changed } = filterEvent(event, privacy, onDropped);
+  const { event: kept, changed } = filterEvent(
+    event,
+    privacy,
+    onDropped,
+    claimed
+  );
   if (changed) {
     result.rewrite = true;
   }
@@ -265,8 +279,7 @@ function outOfRange(field: string, expected: string, got = 'more'): Problem {
 
 function setAside(
   index: number,
-  raw: unknown,
-  event: unknown,
+  { given, raw, event }: { given: unknown; raw: unknown; event: unknown },
   { code, field, expected, message }: Problem
 ): SetAside {
   const uuid = isObject(event) ? event['uuid'] : null;
@@ -277,7 +290,8 @@ function setAside(
     field,
     message,
     expected,
-    raw
+    raw,
+    given
   };
 }
 

@@ -34,13 +34,13 @@ const MAX_CHARS = 64_000;
 
 /** The dead letter of an event that broke the contract. The reason names no value of the event: the event shows it. */
 export function letterOf(
-  { uuid: given, code, field, expected, raw }: SetAside,
+  { uuid: claimed, code, field, expected, raw, given }: SetAside,
   course: string,
   rules: PrivacyRules,
   at: string
 ): DeadLetter {
   // What is no uuid may as well be a name.
-  const uuid = rules.pseudonyms && !UUID.test(given ?? '') ? null : given;
+  const uuid = rules.pseudonyms && !UUID.test(claimed ?? '') ? null : claimed;
   return {
     at,
     course,
@@ -48,7 +48,7 @@ export function letterOf(
     code,
     reason: `${field}: expected ${expected}`,
     uuid,
-    event: withoutKeys(reduce(raw, rules))
+    event: withoutKeys(reduce(raw, rules, given))
   };
 }
 
@@ -57,8 +57,14 @@ const UUID = new RegExp(UUID_PATTERN);
 /**
  * The event as the rules allow it, though nothing about its shape is certain: what may be code, an
  * error's message or a member that the contract does not know is replaced by a word on what it was.
+ *
+ * @param given the event as it came, where `raw` is it under the name of a verified student.
  */
-export function reduce(raw: unknown, rules: PrivacyRules): unknown {
+export function reduce(
+  raw: unknown,
+  rules: PrivacyRules,
+  given: unknown = raw
+): unknown {
   const room = { left: MAX_CHARS };
   if (rules.open) {
     return cut(raw, MAX_LEVELS, 20_000, room);
@@ -83,17 +89,17 @@ export function reduce(raw: unknown, rules: PrivacyRules): unknown {
   }
   const reduced = Object.fromEntries(result);
   return rules.pseudonyms
-    ? withoutNames(reduced, raw, rules.pseudonyms)
+    ? withoutNames(reduced, { raw, given }, rules.pseudonyms)
     : reduced;
 }
 
 /** A reduced event under a pseudonym; where it says no name, no text of it is kept either. */
 function withoutNames(
   reduced: Properties,
-  raw: Properties,
+  { raw, given }: { raw: Properties; given: unknown },
   pseudonyms: Pseudonymizer
 ): Properties {
-  const scrubber = scrubberFor(raw, pseudonyms);
+  const scrubber = scrubberFor([given, raw], pseudonyms);
   const asPseudonym = (value: unknown): unknown =>
     typeof value === 'string' ? pseudonyms.of(value) : kindOf(value);
   const { properties } = reduced;

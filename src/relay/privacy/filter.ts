@@ -17,11 +17,16 @@ export interface Filtered {
   changed: boolean;
 }
 
-/** The event as the rules allow it. `onDropped` is told the name of each property that goes, never its value. */
+/**
+ * The event as the rules allow it. `onDropped` is told the name of each property that goes, never
+ * its value. `given` is the event as it came: under the name of a verified student it does not say
+ * any more what it claimed to be called.
+ */
 export function filterEvent(
   event: WireEvent,
   rules: PrivacyRules,
-  onDropped: (name: string) => void
+  onDropped: (name: string) => void,
+  given: unknown = event
 ): Filtered {
   if (rules.open) {
     const kept = renamed(event, rules);
@@ -37,7 +42,7 @@ export function filterEvent(
   if (rules.pseudonyms) {
     return {
       // The whole event: a name that goes with a property may stand in another one.
-      event: pseudonymize(kept, rules.pseudonyms, event),
+      event: pseudonymize(kept, rules.pseudonyms, [given, event]),
       changed: true
     };
   }

@@ -1,6 +1,6 @@
 /** Puts pseudonyms in the place of names, everywhere in an event, and takes out what else would tell who a student is. */
 import type { Properties, WireEvent } from '../../events/index.js';
-import { isObject } from '../wire/shapes.js';
+import { isObject, normalizeEvent } from '../wire/shapes.js';
 import { BOOKKEEPING } from './rules.js';
 
 /** Makes pseudonyms with a course's key. */
@@ -50,18 +50,18 @@ const MIN_INNER_CHARS = 3;
 export interface Scrubber {
   /** The value with each name in it replaced, in members' names as well. */
   clean(value: unknown): unknown;
-  /** Whether it knows any name. */
+  /** Whether the first of its sources says any name. */
   knows: boolean;
 }
 
-/** The event under a pseudonym. `given` is the event as it came, with all the names in it. */
+/** The event under a pseudonym. `sources` are the forms that it had before, with all the names in them. */
 export function pseudonymize(
   event: WireEvent,
   pseudonyms: Pseudonymizer,
-  given: unknown = event
+  sources: readonly unknown[]
 ): WireEvent {
   const { distinct_id, properties } = event;
-  const scrubber = scrubberFor(given, pseudonyms);
+  const scrubber = scrubberFor(sources, pseudonyms);
   const kept = Object.entries(properties).filter(
     ([name]) => !isPersonal(name) && name !== 'student'
   );
@@ -85,9 +85,16 @@ export function isPersonal(name: string): boolean {
   return PERSONAL.has(name) || (name[0] === '$' && !BOOKKEEPING.has(name));
 }
 
-/** A scrubber for the names that stand in an event, whose shape may be wrong. */
-export function scrubberFor(raw: unknown, pseudonyms: Pseudonymizer): Scrubber {
-  const names = namesIn(raw);
+/**
+ * A scrubber for the names that stand in an event, whose shape may be wrong.
+ *
+ * @param sources the event as it came, and what was made of it.
+ */
+export function scrubberFor(
+  sources: readonly unknown[],
+  pseudonyms: Pseudonymizer
+): Scrubber {
+  const names = allNamesIn(sources);
   const rules = names.map(name => ({
     name,
     // JOHN-DOE is also john.doe and John Doe.
@@ -128,10 +135,20 @@ export function scrubberFor(raw: unknown, pseudonyms: Pseudonymizer): Scrubber {
         )
       : value;
   };
-  return { clean, knows: rules.length > 0 };
+  return { clean, knows: namesIn(sources[0]).length > 0 };
 }
 
-/** What an event says its student is called; the longest first, so that no part of one is left. */
+/** The names in all forms of an event; the longest first, so that no part of one is left. */
+function allNamesIn(sources: readonly unknown[]): string[] {
+  const names = sources.flatMap(source => [
+    ...namesIn(source),
+    // Clients may say them in other places, or as a list.
+    ...namesIn(normalizeEvent(source))
+  ]);
+  return [...new Set(names)].sort((a, b) => b.length - a.length);
+}
+
+/** What an event says its student is called. */
 function namesIn(raw: unknown): string[] {
   if (!isObject(raw)) {
     return [];
@@ -147,15 +164,16 @@ function namesIn(raw: unknown): string[] {
       .map(([, value]) => value),
     ...['name', 'email', 'username'].map(name => set[name])
   ];
-  const names = candidates
-    .filter(name => typeof name === 'string')
-    // A list of one name, written as text, begins with a bracket.
-    .flatMap(name => [
-      name,
-      name.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')
-    ])
-    .filter(name => name.trim() !== '');
-  return [...new Set(names)].sort((a, b) => b.length - a.length);
+  return (
+    candidates
+      .filter(name => typeof name === 'string')
+      // A list of one name, written as text, begins with a bracket.
+      .flatMap(name => [
+        name,
+        name.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')
+      ])
+      .filter(name => name.trim() !== '')
+  );
 }
 
 function escaped(text: string): string {
