@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { flushFolder } from '../log/disk.js';
+import { withoutInherited } from '../wire/shapes.js';
 import {
   passes,
   type LetterFilter,
@@ -154,7 +155,7 @@ class LetterFile implements DeadLetters {
   counts(): DeadLetterCounts {
     return {
       total: this.#open,
-      byCourse: Object.fromEntries(this.#byCourse),
+      byCourse: withoutInherited(Object.fromEntries(this.#byCourse)),
       byStage: Object.fromEntries(this.#byStage),
       settled: this.#known.size - this.#open,
       evicted: this.#evicted,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { updateJson } from '../files.js';
+import { withoutInherited } from '../wire/shapes.js';
 
 /** Where a job is. Each step can be repeated, so a job that was interrupted begins its step anew. */
 export type ForgetState =
@@ -68,7 +69,7 @@ export function readForgetFile(file: string): ForgetFile {
     return parse(readFileSync(file, 'utf8'), file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return { forgotten: {}, jobs: [] };
+      return emptyFile();
     }
     throw error;
   }
@@ -105,13 +106,16 @@ function edit(
 ): Promise<void> {
   return updateJson(
     file,
-    text =>
-      text === undefined ? { forgotten: {}, jobs: [] } : parse(text, file),
+    text => (text === undefined ? emptyFile() : parse(text, file)),
     content => {
       change(content);
       return content;
     }
   );
+}
+
+function emptyFile(): ForgetFile {
+  return { forgotten: withoutInherited({}), jobs: [] };
 }
 
 function parse(text: string, file: string): ForgetFile {
@@ -126,5 +130,6 @@ function parse(text: string, file: string): ForgetFile {
       `${file}: expected {"forgotten": {…}, "jobs": […]}. Restore it from a backup.`
     );
   }
-  return value as ForgetFile;
+  const { forgotten, jobs } = value as ForgetFile;
+  return { forgotten: withoutInherited(forgotten), jobs };
 }

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { customAlphabet } from 'nanoid';
 import { updateJson } from '../files.js';
+import { withoutInherited } from '../wire/shapes.js';
 import { seal, unseal } from './seal.js';
 
 /** Keys of one course, by id; the one that is in use is named in the course's settings. */
@@ -198,8 +199,8 @@ function base32(bytes: Buffer): string {
 function emptyFile(): SecretsFile {
   return {
     tagKey: randomBytes(KEY_BYTES).toString('base64'),
-    courses: {},
-    generations: {}
+    courses: withoutInherited({}),
+    generations: withoutInherited({})
   };
 }
 
@@ -218,5 +219,10 @@ function parse(text: string, file: string): SecretsFile {
   ) {
     throw new SecretsError(file, 'expected {tagKey, courses, generations}');
   }
-  return value as SecretsFile;
+  const { tagKey, courses, generations } = value as SecretsFile;
+  return {
+    tagKey,
+    courses: withoutInherited(courses),
+    generations: withoutInherited(generations)
+  };
 }

@@ -23,6 +23,13 @@ export function isObject(value: unknown): value is Properties {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The same members in an object that inherits none: a key may be any text, `constructor` as well. */
+export function withoutInherited<T>(
+  members: Readonly<Record<string, T>>
+): Record<string, T> {
+  return Object.assign(Object.create(null) as Record<string, T>, members);
+}
+
 /** Takes apart an array of events, `{api_key, batch: […]}` or a single event; undefined for anything else. */
 export function openEnvelope(parsed: unknown): Envelope | undefined {
   const changed = false;

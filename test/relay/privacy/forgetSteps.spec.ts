@@ -12,6 +12,7 @@ import {
   type Forgetter
 } from '../../../src/relay/privacy/forget.js';
 import type { PostHogPersons } from '../../../src/relay/privacy/postHogPersons.js';
+import { openRuleBook } from '../../../src/relay/privacy/ruleBook.js';
 import {
   ensureCourseKey,
   readSecrets
@@ -157,4 +158,39 @@ describe('at PostHog', () => {
     expect(removed).toEqual(['person-1']);
     expect(await readFile(files.forget, 'utf8')).not.toContain(NAME);
   });
+});
+
+it('a job that fails keeps no other one from going on, and its failure is told', async () => {
+  postHog = 'none';
+  brokenCourse = 'broken';
+  const broken = forgetter.forget(course('broken'), {
+    student: NAME,
+    who: 'cli:x'
+  });
+  await expect(broken).rejects.toThrow('the disk is full');
+  await forgetter.forget(course(), { student: NAME, who: 'cli:x' });
+  rewrites = [];
+  await expect(after(7 * DAY_MS)).rejects.toThrow('the disk is full');
+  expect(rewrites).toEqual(['demo']);
+  expect(forgetter.jobs().map(({ state }) => state)).toEqual(['local', 'done']);
+  brokenCourse = undefined;
+  await after(0);
+  expect(forgetter.jobs()[0]).toMatchObject({ state: 'recheck' });
+});
+
+it('a course may be called as something that every object has', async () => {
+  postHog = 'none';
+  const id = 'constructor';
+  const keyId = await ensureCourseKey(files.pseudonyms, id);
+  const secrets = readSecrets(files.pseudonyms);
+  expect(secrets.keyIds(id)).toEqual([keyId]);
+  expect(secrets.pseudonym(id, keyId, NAME)).toMatch(/^p_/);
+  await forgetter.forget(course(id), { student: NAME, who: 'cli:x' });
+  const written = JSON.parse(await readFile(files.forget, 'utf8')) as {
+    forgotten: object;
+  };
+  expect(Object.keys(written.forgotten)).toEqual([id]);
+  const { isForgotten } = openRuleBook(files).rulesOf(course(id));
+  expect(isForgotten!(NAME, clock)).toBe(true);
+  expect(isForgotten!(NAME, clock + 1)).toBe(false);
 });
