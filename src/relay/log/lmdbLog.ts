@@ -70,6 +70,7 @@ class LmdbLog implements EventLog {
   readonly #damaged = new Set<number>();
   #next: number;
   #lastSeq: number;
+  #edition = 0;
   #maintenance: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -134,11 +135,16 @@ class LmdbLog implements EventLog {
   async *read(seq: number): AsyncGenerator<LogRecord, void, undefined> {
     let next = Math.max(1, Math.trunc(seq) || 1);
     while (!this.#closing && next <= this.#lastSeq) {
+      const edition = this.#edition;
       const batch = this.#batch(next, this.#lastSeq + 1);
       if (batch.length === 0) {
         return;
       }
       for (const { key, value } of batch) {
+        if (this.#edition !== edition) {
+          // What was taken out of the log is not given any more.
+          break;
+        }
         const record = recordOf(key, value);
         if (record) {
           yield record;
@@ -169,7 +175,8 @@ class LmdbLog implements EventLog {
       bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
       segments: parts.length,
       damaged: this.#damaged.size,
-      tornBytes: 0
+      tornBytes: 0,
+      edition: this.#edition
     };
   }
 
@@ -268,6 +275,7 @@ class LmdbLog implements EventLog {
     } catch (error) {
       throw unavailable(causeOf(error));
     }
+    this.#edition += 1;
     for (const { key, was, value } of changes) {
       this.#parts.adjust(key, (value?.length ?? 0) - was);
     }

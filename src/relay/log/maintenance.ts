@@ -28,13 +28,17 @@ export async function releaseSegments(
   return released;
 }
 
-/** Lets `decider` decide about the records of all sealed segments that may hold one of its range. */
+/**
+ * Lets `decider` decide about the records of all sealed segments that may hold one of its range.
+ * Calls `onChanged` after each that was replaced or removed.
+ */
 export async function rewriteSegments(
   disk: Disk,
   folder: string,
   segments: Segment[],
   decider: Decider,
-  progress: (progress: RewriteProgress) => void = () => undefined
+  progress: (progress: RewriteProgress) => void = () => undefined,
+  onChanged: () => void = () => undefined
 ): Promise<Rewritten> {
   const affected = segments.filter(
     (segment, index) =>
@@ -60,6 +64,7 @@ export async function rewriteSegments(
     sum.damaged += counts.damaged;
     if (segment !== old) {
       segments.splice(segments.indexOf(old), 1, ...(segment ? [segment] : []));
+      onChanged();
       await disk.flushFolder(folder);
     }
     bytes += old.end;

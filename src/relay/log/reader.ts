@@ -53,11 +53,31 @@ export class Reader {
     if (!wanted.replacement && wanted.startFor(first).offset >= wanted.end) {
       return wanted.sealed;
     }
-    const opened = await this.#open(wanted);
-    if (!opened) {
-      return true;
+    for (let next = first; ;) {
+      const opened = await this.#open(wanted);
+      if (!opened) {
+        return true;
+      }
+      const { sealed, goOn } = yield* this.#readFile(opened, next);
+      if (goOn === undefined) {
+        return sealed;
+      }
+      next = goOn;
     }
-    const { segment, file } = opened;
+  }
+
+  /**
+   * Reads one file up to the durable end, and gives it up where another one takes its place: what
+   * was taken out of the log is not read any more. Returns the number to go on with there.
+   */
+  async *#readFile(
+    { segment, file }: Opened,
+    first: number
+  ): AsyncGenerator<
+    LogRecord,
+    { sealed: boolean; goOn: number | undefined },
+    undefined
+  > {
     try {
       let { seq, offset } = segment.startFor(first);
       // The durable end moves while records are read.
@@ -65,6 +85,9 @@ export class Reader {
         const to = segment.end;
         const range = { from: offset, to, seq, id: segment.id };
         for await (const found of scan(file, range)) {
+          if (segment.replacement) {
+            return { sealed: false, goOn: Math.max(first, seq) };
+          }
           if (found.kind === 'damage') {
             this.onDamage(damageKey(segment, found.offset));
             continue;
@@ -79,7 +102,7 @@ export class Reader {
         offset = to;
       }
       // Looked at here and not by the caller: closing the file leaves time for more records.
-      return segment.sealed;
+      return { sealed: segment.sealed, goOn: undefined };
     } finally {
       await file.close();
     }

@@ -37,8 +37,8 @@ type FoundRecord = Extract<Found, { kind: 'record' }>;
  * Lets `decider` decide about the records of a sealed segment, and puts a new file in its place if
  * anything changes. Damaged stretches are left out of the new file.
  *
- * The new file is complete and flushed before it gets the segment's name. Readers that have the old
- * file open read it to its end; `segment.replacement` tells the others.
+ * The new file is complete and flushed before it gets the segment's name. `segment.replacement`
+ * tells readers, also those that have the old file open.
  *
  * @throws the disk's error; the segment is then as it was, or as it should be.
  */

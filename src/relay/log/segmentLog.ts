@@ -100,6 +100,7 @@ class SegmentLog implements EventLog {
   #accepted = 0;
   #settled = 0;
   #lastSeq: number;
+  #edition = 0;
   #pump: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -179,7 +180,8 @@ class SegmentLog implements EventLog {
       bytes: this.#segments.reduce((sum, segment) => sum + segment.end, 0),
       segments: this.#segments.length,
       damaged: this.#damaged.size,
-      tornBytes: this.recovered.tornBytes
+      tornBytes: this.recovered.tornBytes,
+      edition: this.#edition
     };
   }
 
@@ -229,7 +231,8 @@ class SegmentLog implements EventLog {
           this.options.dir,
           this.#segments,
           decider,
-          progress
+          progress,
+          () => (this.#edition += 1)
         )
       );
     });

@@ -52,6 +52,8 @@ export interface LogStatus {
   damaged: number;
   /** Bytes of an unacknowledged tail cut off at start. */
   tornBytes: number;
+  /** Grows whenever `rewrite` has changed or dropped records, before it settles: what was read earlier may be gone. */
+  edition: number;
 }
 
 /** Raised by `append` when nothing more can be made durable; `code` tells why. */
@@ -143,8 +145,9 @@ export interface EventLog {
   /**
    * Lets `change` decide about every record from `from` up to, not including, `to` (all of what is
    * durable at the call by default), and makes that durable. Records keep their numbers; a dropped
-   * one leaves a gap. A reader at work may still get a record as it was. After a crash some of the
-   * range has been written again and some not, each record as a whole: call it again.
+   * one leaves a gap. Once it has settled no reading, even one that began earlier, gives a record as
+   * it was; who keeps records that it has read compares `edition`. After a crash some of the range
+   * has been written again and some not, each record as a whole: call it again.
    *
    * @throws LogUnavailableError if the disk takes no more, or the log was closed meanwhile.
    * @throws whatever `change` throws. What was changed before stays changed.

@@ -13,6 +13,7 @@ import { Circuit } from './circuit.js';
 import { deliverBatch, type DeliveryCourse, type Suspect } from './delivery.js';
 import type { Cursor, Position } from './cursor.js';
 import type { DeadLetter, DeadLetters } from './deadLetters.js';
+import { refusedLetters, unreadableLetters } from './refused.js';
 
 /** What a feeder connects. */
 export interface FeederOptions {
@@ -86,6 +87,8 @@ class LogFeeder implements Feeder {
   #lastTurn = performance.now();
   /** Failures in a row of this machine: its disk, not the destination. */
   #stumbles = 0;
+  /** The log's edition that the events at hand are from. */
+  #edition: number;
   readonly #course: DeliveryCourse;
 
   constructor(private readonly options: FeederOptions) {
@@ -97,10 +100,11 @@ class LogFeeder implements Feeder {
         ? { seq: log.status().next, skip: 0 }
         : stored;
     this.#lastError = cursor.problem;
+    this.#edition = log.status().edition;
     this.#course = {
       sink: options.sink,
       circuit: this.#circuit,
-      ended: () => this.#isStopping(),
+      ended: () => this.#isStopping() || this.#isStale(),
       abandoned: () => this.#abandoned,
       trying: () => {
         if (this.#circuit.state !== 'closed') {
@@ -175,7 +179,9 @@ class LogFeeder implements Feeder {
       while (!this.#isStopping()) {
         try {
           const { last } = this.options.log.status();
-          await this.#catchUp();
+          if (!(await this.#catchUp())) {
+            continue;
+          }
           await this.#pass(last);
           if (this.options.once === true && this.#position.seq > last) {
             return;
@@ -190,9 +196,10 @@ class LogFeeder implements Feeder {
     }
   }
 
-  /** Delivers everything up to the log's present end. */
-  async #catchUp(): Promise<void> {
+  /** Delivers everything up to the log's present end. Returns whether it got there. */
+  async #catchUp(): Promise<boolean> {
     const { log, sink, maxBytes } = this.options;
+    this.#edition = log.status().edition;
     const limits = {
       records: Math.max(1, sink.maxBatch),
       bytes: maxBytes ?? 5_000_000
@@ -204,16 +211,19 @@ class LogFeeder implements Feeder {
       record => this.#contentsOf(record),
       this.#stopping.signal
     )) {
-      await this.#setAsideUnreadable(batch);
+      if (batch.unreadable.length > 0) {
+        await this.#put(unreadableLetters(batch, sink.name, now()));
+      }
       await deliverBatch(batch, this.#course);
-      if (this.#isStopping()) {
-        return;
+      if (this.#course.ended()) {
+        return false;
       }
       if (batch.events.length === 0) {
         await this.#moveTo(batch.end);
       }
       await this.#letOthersWork();
     }
+    return !this.#isStopping();
   }
 
   /** Passes what is left up to `last`: the log was read to its end, so that is damaged for good. */
@@ -230,7 +240,12 @@ class LogFeeder implements Feeder {
     count: number
   ): Promise<void> {
     if (culprits.length > 0) {
-      await this.#setAsideRefused(batch, culprits);
+      if (this.#isStale()) {
+        // Perhaps there is nothing left of them to be set aside: they are read again.
+        return;
+      }
+      const { name } = this.options.sink;
+      await this.#put(refusedLetters(batch, culprits, name, now()));
     }
     await this.#moveTo(batch.after(count));
   }
@@ -253,43 +268,6 @@ class LogFeeder implements Feeder {
     }
   }
 
-  #setAsideRefused(
-    { events }: Batch,
-    culprits: readonly Suspect[]
-  ): Promise<void> {
-    const at = new Date().toISOString();
-    return this.#put(
-      culprits.map(({ index, reason }) => {
-        const event = events[index]!;
-        return {
-          at,
-          course: event.course ?? '',
-          stage: this.options.sink.name,
-          code: 'refused',
-          reason,
-          uuid: event.uuid ?? null,
-          event
-        };
-      })
-    );
-  }
-
-  async #setAsideUnreadable({ unreadable }: Batch): Promise<void> {
-    if (unreadable.length > 0) {
-      await this.#put(
-        unreadable.map(({ reason, ...event }) => ({
-          at: new Date().toISOString(),
-          course: event.course,
-          stage: this.options.sink.name,
-          code: 'unreadable',
-          reason,
-          uuid: null,
-          event
-        }))
-      );
-    }
-  }
-
   /** Sets letters aside, however long that takes: the cursor must not pass them before. */
   async #put(letters: DeadLetter[]): Promise<void> {
     for (;;) {
@@ -300,7 +278,7 @@ class LogFeeder implements Feeder {
         return;
       } catch (error) {
         await this.#stumble(messageOf(error));
-        if (this.#isStopping()) {
+        if (this.#course.ended()) {
           throw error;
         }
       }
@@ -370,6 +348,11 @@ class LogFeeder implements Feeder {
     }
   }
 
+  /** Whether events at hand may have been taken out of the log since they were read. */
+  #isStale(): boolean {
+    return this.options.log.status().edition !== this.#edition;
+  }
+
   #isStopping(): boolean {
     return this.#stopping.signal.aborted;
   }
@@ -383,6 +366,10 @@ class LogFeeder implements Feeder {
 
 function defaultSleep(ms: number, signal: AbortSignal): Promise<void> {
   return pause(ms, undefined, { signal, ref: false });
+}
+
+function now(): string {
+  return new Date().toISOString();
 }
 
 function messageOf(error: unknown): string {

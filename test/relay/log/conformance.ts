@@ -434,6 +434,70 @@ export function describeEventLog(
         await log.close();
       });
 
+      it('gives nothing of what it was to readings that began before', () =>
+        withLog(async log => {
+          await fill(log);
+          for (const stop of [1, 2, 7, 30, 59]) {
+            const seen: [number, string][] = [];
+            const target = Buffer.from(`{"id":"after ${stop}"}`);
+            for await (const record of log.read(1)) {
+              seen.push([record.seq, idOf(record)]);
+              if (record.seq === stop) {
+                await log.rewrite(({ seq, header: was }) =>
+                  seq === stop + 1
+                    ? 'drop'
+                    : seq > 1
+                      ? { header: was, body: target }
+                      : 'keep'
+                );
+              }
+            }
+            const now = await contents(log);
+            expect(seen.filter(([seq]) => seq > stop)).toEqual(
+              now.filter(([seq]) => seq > stop)
+            );
+            expect(seen.at(-1)).toEqual(
+              now.at(-1)![0] > stop ? now.at(-1) : seen.at(-1)
+            );
+          }
+          await log.append(header(), body('last'));
+          const seqs: number[] = [];
+          for await (const { seq } of log.read(1)) {
+            seqs.push(seq);
+            if (seq === 1) {
+              await log.rewrite(() => 'drop', { to: 61 });
+            }
+          }
+          expect(seqs).toEqual([1, 61]);
+        }));
+
+      it('tells by its edition that records are not what they were', () =>
+        withLog(async log => {
+          await fill(log);
+          const { edition } = log.status();
+          await log.append(header(), body(61));
+          await log.rewrite(() => 'keep');
+          expect(log.status().edition).toBe(edition);
+          await log.rewrite(({ seq }) => (seq === 61 ? 'drop' : 'keep'));
+          const dropped = log.status().edition;
+          expect(dropped).toBeGreaterThan(edition);
+          await expect(
+            log.rewrite(({ seq, header: was }) => {
+              if (seq === 60) {
+                throw new Error('undecided');
+              }
+              return { header: was, body: redacted };
+            })
+          ).rejects.toThrow('undecided');
+          const isChanged = (await contents(log))[0]![1] === 'gone';
+          expect(log.status().edition > dropped).toBe(isChanged);
+          await log.rewrite(({ header: was }) => ({
+            header: was,
+            body: redacted
+          }));
+          expect(log.status().edition).toBeGreaterThan(dropped);
+        }));
+
       it('while records are appended and read', () =>
         withLog(async log => {
           await fill(log);

@@ -743,6 +743,98 @@ describe('a record that cannot be read', () => {
   });
 });
 
+describe('what is taken out of the log', () => {
+  const drop = (log: EventLog, gone: readonly number[]): Promise<unknown> =>
+    log.rewrite(record =>
+      withoutEvents(
+        record,
+        ({ uuid }) => gone.includes(Number(uuid)),
+        () => undefined
+      )
+    );
+
+  it('is not delivered any more, although it was read before', async () => {
+    const log = await newLog(
+      Array.from({ length: 400 }, () => 1),
+      2000
+    );
+    let down = true;
+    const sink = new ScriptedSink(
+      () => (down ? { kind: 'retry', reason: 'away' } : { kind: 'ok' }),
+      10
+    );
+    const feeder = await feed({ log, sink });
+    await until(() => feeder.status().retries > 1);
+    const gone = upTo(400).filter(number => number % 3 === 0);
+    await drop(log, gone);
+    down = false;
+    await until(() => feeder.status().lag === 0);
+    expect(sink.taken).toEqual(upTo(400).filter(number => number % 3 !== 0));
+  });
+
+  it('is not set aside any more, although it was refused before', async () => {
+    const log = await newLog([3]);
+    let probes = 0;
+    let dropped = false;
+    const sink = Object.assign(
+      new ScriptedSink(events =>
+        events.includes(2)
+          ? { kind: 'refused', reason: 'ADA-LOVELACE' }
+          : { kind: 'ok' }
+      ),
+      {
+        probe: (): Promise<Outcome> => {
+          probes += 1;
+          return Promise.resolve({ kind: 'retry', reason: 'away' });
+        }
+      }
+    );
+    const deadLetters = await newDeadLetters();
+    // Refused alone, and last: only the probe can tell whose fault it is.
+    await drop(log, [3]);
+    const feeder = await feed({
+      log,
+      sink,
+      deadLetters,
+      sleep: async () => {
+        if (probes > 0 && !dropped) {
+          dropped = true;
+          await drop(log, [2]);
+        }
+        await new Promise(resolve => setImmediate(resolve));
+      }
+    });
+    await until(() => feeder.status().lag === 0);
+    expect(probes).toBe(1);
+    expect(await deadLetters.list()).toEqual([]);
+    expect(new Set(sink.taken)).toEqual(new Set([1]));
+  });
+
+  it('is not set aside any more, although the disk of the dead letters took it only later', async () => {
+    const log = await newLog([2]);
+    const put: DeadLetter[] = [];
+    let attempts = 0;
+    const feeder = await feed({
+      log,
+      sink: new ScriptedSink(events =>
+        events.includes(2) ? { kind: 'refused', reason: 'no' } : { kind: 'ok' }
+      ),
+      deadLetters: {
+        put: async letters => {
+          attempts += 1;
+          if (attempts === 1) {
+            await drop(log, [2]);
+            throw new Error('disk is full');
+          }
+          put.push(...letters);
+        }
+      }
+    });
+    await until(() => feeder.status().lag === 0);
+    expect(put).toEqual([]);
+  });
+});
+
 describe('whatever destination and restarts do', () => {
   it('each event is confirmed or set aside, in order, and none is left out', async () => {
     const outcome = fc.constantFrom('ok', 'ok', 'ok', 'retry', 'stop', 'throw');
