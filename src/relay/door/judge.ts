@@ -114,43 +114,77 @@ export function judge(events: readonly unknown[], rules: Rules): Judgement {
   };
   const mint = createMint(rules.course, rules.clock);
   for (let index = 0; index < events.length; index += 1) {
-    const given = events[index];
-    const { student } = rules;
-    const raw = student === undefined ? given : asStudent(given, student);
-    if (raw !== given) {
+    try {
+      judgeOne(index, events[index], rules, result, { mint, onDropped });
+    } catch (error) {
+      // Thrown on every resend, it would keep the whole batch out for ever.
+      result.setAside.push(failed(index, events[index], error));
       result.rewrite = true;
-    }
-    let event = normalizeEvent(raw);
-    // Before anything is found wrong with it: the dead letters are a disk, too.
-    if (isLeftOut(event, rules.events)) {
-      leaveOut(event.event, result);
-      continue;
-    }
-    let problem = problemOf(event, rules.bytes);
-    if (problem?.field === 'uuid') {
-      // An id is the relay's business: an event is not worse for one that cannot be read.
-      const { uuid, ...rest } = event as WireEvent;
-      const usual = usualUuid(uuid);
-      event = usual === undefined ? rest : { ...rest, uuid: usual };
-      problem = problemOf(event, rules.bytes);
-    }
-    if (problem) {
-      result.setAside.push(setAside(index, { given, raw, event }, problem));
-      result.rewrite = true;
-    } else {
-      keep(
-        { given, raw: raw as WireEvent },
-        event as WireEvent,
-        rules,
-        result,
-        {
-          mint,
-          onDropped
-        }
-      );
     }
   }
   return result;
+}
+
+/** What goes with all events of a body. */
+interface Tools {
+  mint: Mint;
+  onDropped: (name: string) => void;
+}
+
+function judgeOne(
+  index: number,
+  given: unknown,
+  rules: Rules,
+  result: Judgement,
+  tools: Tools
+): void {
+  const { student } = rules;
+  const raw = student === undefined ? given : asStudent(given, student);
+  if (raw !== given) {
+    result.rewrite = true;
+  }
+  let event = normalizeEvent(raw);
+  // Before anything is found wrong with it: the dead letters are a disk, too.
+  if (isLeftOut(event, rules.events)) {
+    leaveOut(event.event, result);
+    return;
+  }
+  let problem = problemOf(event, rules.bytes);
+  if (problem?.field === 'uuid') {
+    // An id is the relay's business: an event is not worse for one that cannot be read.
+    const { uuid, ...rest } = event as WireEvent;
+    const usual = usualUuid(uuid);
+    event = usual === undefined ? rest : { ...rest, uuid: usual };
+    problem = problemOf(event, rules.bytes);
+  }
+  if (problem) {
+    result.setAside.push(setAside(index, { given, raw, event }, problem));
+    result.rewrite = true;
+  } else {
+    keep(
+      { given, raw: raw as WireEvent },
+      event as WireEvent,
+      rules,
+      result,
+      tools
+    );
+  }
+}
+
+/** An event on which the relay fails: it is told by the error's class, as messages repeat what they are about. */
+function failed(index: number, given: unknown, error: unknown): SetAside {
+  const kind = error instanceof Error ? error.constructor.name : typeof error;
+  const expected = `an event on which the relay does not fail (${kind})`;
+  return setAside(
+    index,
+    { given, raw: given, event: undefined },
+    {
+      code: 'format',
+      field: 'event',
+      expected,
+      message: `event: expected ${expected}`
+    }
+  );
 }
 
 /** The body of a request with just these events in it: without a key, and without whatever else stood beside them. */
@@ -205,7 +239,7 @@ function keep(
   event: WireEvent,
   rules: Rules,
   result: Judgement,
-  { mint, onDropped }: { mint: Mint; onDropped: (name: string) => void }
+  { mint, onDropped }: Tools
 ): void {
   const { privacy, clock } = rules;
   if (privacy.isForgotten && isForgotten(event, rules)) {

@@ -48,11 +48,20 @@ export function letterOf(
     code,
     reason: `${field}: expected ${expected}`,
     uuid,
-    event: withoutKeys(reduce(raw, rules, given))
+    event: tried(() => withoutKeys(reduce(raw, rules, given)))
   };
 }
 
 const UUID = new RegExp(UUID_PATTERN);
+
+/** What `make` makes; null where it fails: one letter that says little is better than none of its batch. */
+function tried(make: () => unknown): unknown {
+  try {
+    return make();
+  } catch {
+    return null;
+  }
+}
 
 /**
  * The event as the rules allow it, though nothing about its shape is certain: what may be code, an

@@ -1,6 +1,7 @@
 /** Puts pseudonyms in the place of names, everywhere in an event, and takes out what else would tell who a student is. */
 import type { Properties, WireEvent } from '../../events/index.js';
-import { isObject, normalizeEvent } from '../wire/shapes.js';
+import { isObject, MAX_NAME_CHARS, normalizeEvent } from '../wire/shapes.js';
+import { finderOf, type Span } from './finder.js';
 import { BOOKKEEPING } from './rules.js';
 
 /** Makes pseudonyms with a course's key. */
@@ -97,30 +98,25 @@ export function scrubberFor(
   const names = allNamesIn(sources);
   const rules = names.map(name => ({
     name,
-    // JOHN-DOE is also john.doe and John Doe.
-    inner:
-      name.length < MIN_INNER_CHARS
-        ? undefined
-        : new RegExp(
-            name
-              .split(/[\s._-]+/u)
-              .filter(Boolean)
-              .map(escaped)
-              .join('[\\s._-]*') || escaped(name),
-            'giu'
-          )
+    find: name.length < MIN_INNER_CHARS ? undefined : finderOf(name)
   }));
   const text = (value: string): string => {
-    let result = value;
-    for (const { name, inner } of rules) {
-      if (result === name) {
+    // Pseudonyms that were put in are not searched for the names that follow.
+    let parts: Part[] = [value];
+    const whole = value.trim();
+    for (const { name, find } of rules) {
+      if (whole === name) {
         return pseudonyms.of(name);
       }
-      if (inner) {
-        result = result.replace(inner, () => pseudonyms.of(name));
+      if (find) {
+        parts = parts.flatMap(part =>
+          typeof part === 'string' ? without(part, name, find) : [part]
+        );
       }
     }
-    return result;
+    return parts
+      .map(part => (typeof part === 'string' ? part : pseudonyms.of(part.name)))
+      .join('');
   };
   const clean = (value: unknown): unknown => {
     if (typeof value === 'string') {
@@ -138,6 +134,23 @@ export function scrubberFor(
   return { clean, knows: namesIn(sources[0]).length > 0 };
 }
 
+/** A piece of a text, or a name that stood there. */
+type Part = string | { name: string };
+
+function without(
+  text: string,
+  name: string,
+  find: (text: string) => Span[]
+): Part[] {
+  const parts: Part[] = [];
+  let done = 0;
+  for (const [from, to] of find(text)) {
+    parts.push(text.slice(done, from), { name });
+    done = to;
+  }
+  return [...parts, text.slice(done)];
+}
+
 /** The names in all forms of an event; the longest first, so that no part of one is left. */
 function allNamesIn(sources: readonly unknown[]): string[] {
   const names = sources.flatMap(source => [
@@ -148,7 +161,7 @@ function allNamesIn(sources: readonly unknown[]): string[] {
   return [...new Set(names)].sort((a, b) => b.length - a.length);
 }
 
-/** What an event says its student is called. */
+/** What an event says its student is called; a longer text is no name, and goes with its property. */
 function namesIn(raw: unknown): string[] {
   if (!isObject(raw)) {
     return [];
@@ -167,15 +180,13 @@ function namesIn(raw: unknown): string[] {
   return (
     candidates
       .filter(name => typeof name === 'string')
+      .map(name => name.trim())
+      .filter(name => name !== '' && name.length <= MAX_NAME_CHARS)
       // A list of one name, written as text, begins with a bracket.
       .flatMap(name => [
         name,
         name.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')
       ])
-      .filter(name => name.trim() !== '')
+      .filter(name => name !== '')
   );
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
