@@ -10,6 +10,7 @@ import { HUB_TOKEN_HEADER, type StudentCheck } from '../hub/students.js';
 import type { Desk, Exported, StudentReport } from '../privacy/desk.js';
 import { csvOf } from '../privacy/csv.js';
 import type { ForgetJob } from '../privacy/forgetFile.js';
+import { createStudentWork } from './studentWork.js';
 
 /** What the routes need. */
 export interface StudentRouteParts {
@@ -31,8 +32,16 @@ export function addStudentRoutes(
   app: FastifyInstance,
   parts: StudentRouteParts
 ): void {
+  const inTurn = createStudentWork();
+
   app.options(PATH, (request, reply) =>
-    reply.headers(corsHeaders(request.raw)).code(200).send()
+    reply
+      .headers({
+        ...corsHeaders(request.raw),
+        'access-control-allow-methods': 'GET, DELETE, OPTIONS'
+      })
+      .code(200)
+      .send()
   );
 
   app.get(PATH, async (request, reply) => {
@@ -44,7 +53,9 @@ export function addStudentRoutes(
     const { format } = request.query as { format?: unknown };
     const found: Exported[] = [];
     const ask = { student, exact: true, course: course.id, who: 'student' };
-    await desk.export(ask, part => found.push(part));
+    await inTurn('read', { course: course.id, student }, isThere(request), () =>
+      desk.export(ask, part => found.push(part))
+    );
     if (format === 'csv') {
       return reply
         .header('content-disposition', 'attachment; filename="my-data.csv"')
@@ -74,13 +85,15 @@ export function addStudentRoutes(
   app.delete(PATH, async (request, reply) => {
     reply.headers(corsHeaders(request.raw));
     const { course, student, desk } = await whoAsks(request);
-    const [job] = await desk.forget({
-      student,
-      exact: true,
-      course: course.id,
-      who: 'student'
-    });
-    return reply.send({ course: course.id, ...told(job!) });
+    const ask = { student, exact: true, course: course.id, who: 'student' };
+    // Also for a client that has gone: a deletion that was asked for is done.
+    const jobs = await inTurn(
+      'delete',
+      { course: course.id, student },
+      () => true,
+      () => desk.forget(ask)
+    );
+    return reply.send({ course: course.id, ...told(jobs![0]!) });
   });
 
   async function whoAsks(
@@ -112,6 +125,11 @@ export function addStudentRoutes(
     }
     return { course, student, desk };
   }
+}
+
+/** Tells whether whoever asked still waits for the answer. */
+function isThere({ raw }: FastifyRequest): () => boolean {
+  return () => !raw.socket.destroyed;
 }
 
 /** What a student is told of a deletion. */

@@ -81,6 +81,9 @@ export class PrivacyError extends Error {
   }
 }
 
+/** Later, the log may have let go of events that PostHog has got since. */
+const LATELY_MS = 86_400_000;
+
 /** A desk over an open data folder. */
 export function createDesk(parts: DeskParts): Desk {
   const { files, courses, audit } = parts;
@@ -193,7 +196,9 @@ export function createDesk(parts: DeskParts): Desk {
       for (const [index, report] of reports.entries()) {
         // A course that has nothing needs no job, unless somebody asked for it by name.
         if (ask.course !== undefined || isSomething(report)) {
-          jobs.push(await forgetter.forget(wanted[index]!.course, ask));
+          const { course } = wanted[index]!;
+          const last = isSomething(report) ? undefined : lately(course, ask);
+          jobs.push(last ?? (await forgetter.forget(course, ask)));
         }
       }
       return jobs;
@@ -203,6 +208,27 @@ export function createDesk(parts: DeskParts): Desk {
     step: () => forgetter.step(),
     retain: (dryRun, who) => retention.run(dryRun, who)
   };
+
+  /** A verified student's deletion of the last day, after which nothing came: asking again changes nothing. */
+  function lately(
+    { id }: Course,
+    { student, exact }: StudentQuestion
+  ): ForgetJob | undefined {
+    if (exact !== true) {
+      return undefined;
+    }
+    const tag = readSecrets(files.pseudonyms).tag(id, student);
+    const since = (parts.now ?? Date.now)() - LATELY_MS;
+    return forgetter
+      .jobs()
+      .filter(
+        ({ course, nameTags, requestedAt }) =>
+          course === id &&
+          nameTags.includes(tag) &&
+          Date.parse(requestedAt) >= since
+      )
+      .at(-1);
+  }
 
   async function note(
     action: 'shown' | 'exported',

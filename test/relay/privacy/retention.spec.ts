@@ -197,6 +197,44 @@ it("a student whom the Hub vouches for gets and deletes their own data, and nobo
     expect(near).toMatchObject({ events: [], report: null });
     const deleted = await me('', 'DELETE');
     expect(await deleted.json()).toMatchObject({ removed: { events: 1 } });
+    // A page of another origin may ask for it.
+    const before = await fetch(`${relay.url}/api/v1/me`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'https://notebooks.example',
+        'access-control-request-method': 'DELETE'
+      }
+    });
+    expect(before.headers.get('access-control-allow-methods')).toBe(
+      'GET, DELETE, OPTIONS'
+    );
+    // Asking again, with nothing new, makes no second job.
+    const { job } = (await (await me('', 'DELETE')).json()) as { job: string };
+    const { jobs } = readForgetFile(dataPaths(relay.folder).forget);
+    expect(jobs.map(({ id }) => id)).toEqual([job]);
+    clock += 60_000;
+    const later = { ...grace, uuid: cellEvent(3).uuid };
+    const { timestamp: _before, ...now } = later;
+    await relay.post({
+      api_key: relay.key,
+      batch: [{ ...now, timestamp: new Date(clock).toISOString() }]
+    });
+    const third = await (await me('', 'DELETE')).json();
+    expect(third).toMatchObject({ removed: { events: 1 } });
+    expect(third).not.toMatchObject({ job });
+
+    // Each reads the whole log: a few an hour, and not for one student at another's cost.
+    const refused = await me('', 'DELETE');
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('access-control-allow-origin')).toBe('*');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(600);
+    expect(await refused.json()).toMatchObject({ code: 'rate_limited' });
+    const readings = await Promise.all(
+      Array.from({ length: 5 }, async () => (await me('')).status)
+    );
+    expect(readings.sort()).toEqual([200, 200, 200, 200, 503]);
+    expect((await me('', 'GET', 'near-token')).status).toBe(200);
+
     expect((await relay.events()).map(({ student }) => student)).toEqual([
       'ADA-LOVELACE'
     ]);
