@@ -194,8 +194,13 @@ export function createDesk(parts: DeskParts): Desk {
       const reports = await collect(wanted, () => undefined);
       const jobs: ForgetJob[] = [];
       for (const [index, report] of reports.entries()) {
-        // A course that has nothing needs no job, unless somebody asked for it by name.
-        if (ask.course !== undefined || isSomething(report)) {
+        // A course that has nothing needs no job, unless somebody asked for it by name, or PostHog
+        // may have what the log has no more.
+        if (
+          ask.course !== undefined ||
+          isSomething(report) ||
+          parts.postHogOf(report.course) !== 'none'
+        ) {
           const { course } = wanted[index]!;
           const last = isSomething(report) ? undefined : lately(course, ask);
           jobs.push(last ?? (await forgetter.forget(course, ask)));

@@ -95,11 +95,12 @@ export function createForgetter(parts: ForgetParts): Forgetter {
       exact
     );
     const tag = (id: string): string => secrets.tag(course.id, id);
+    const known = names.filter(name => ids.has(name));
     const asked = parts.postHogOf(course.id);
     return addJob(files.forget, {
       course: course.id,
       tags: [...ids].map(tag),
-      nameTags: names.map(tag),
+      nameTags: (known.length > 0 ? known : [...ids]).map(tag),
       generation: generation + 1,
       who,
       requestedAt: iso(now()),
@@ -140,7 +141,9 @@ export function createForgetter(parts: ForgetParts): Forgetter {
         : 'keep'
     );
     removed.letters = dropped;
-    await parts.unlist(job.course, matches);
+    await parts.unlist(job.course, student =>
+      [student, ...secrets.pseudonyms(job.course, student)].some(matches)
+    );
     await parts.refold(job.course);
     return removed;
   }

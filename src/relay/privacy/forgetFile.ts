@@ -22,7 +22,7 @@ export interface ForgetJob {
   course: string;
   /** Hashes of the student's name and pseudonyms. */
   tags: string[];
-  /** Hashes of the name's spellings alone. */
+  /** Hashes of the name's spellings alone, or of the pseudonym where that was given. */
   nameTags: string[];
   /** How often the student is forgotten with this job. */
   generation: number;

@@ -91,8 +91,13 @@ function forgottenBy(
   until: Readonly<Record<string, number>>,
   secrets: Secrets
 ): (student: string, timeMs: number) => boolean {
-  const untilOf = remembering(
-    student => until[secrets.tag(course, student)] ?? -Infinity
+  // Clients send names, also of one who was forgotten by pseudonym.
+  const untilOf = remembering(student =>
+    Math.max(
+      ...[student, ...secrets.pseudonyms(course, student)].map(
+        id => until[secrets.tag(course, id)] ?? -Infinity
+      )
+    )
   );
   return (student, timeMs) => timeMs <= untilOf(student);
 }

@@ -24,7 +24,7 @@ interface SecretsFile {
 export interface Secrets {
   /** A hash of a student of a course that says nothing without the relay's key. */
   tag(course: string, student: string): string;
-  /** How often the student was forgotten. */
+  /** How often the student was forgotten, by name or by a pseudonym. */
   generation(course: string, student: string): number;
   /** The pseudonym of a student under one of the course's keys; undefined if there is no such key. */
   pseudonym(
@@ -33,6 +33,8 @@ export interface Secrets {
     student: string,
     generation?: number
   ): string | undefined;
+  /** All pseudonyms of a student under the course's keys, of whom was forgotten up to `upTo` times. */
+  pseudonyms(course: string, student: string, upTo?: number): string[];
   /** Ids of a course's keys, the oldest first. */
   keyIds(course: string): string[];
   /** The text, encrypted so that only who has this file can read it. */
@@ -127,7 +129,7 @@ export async function destroyKeys(
   return gone;
 }
 
-/** Sets how often a student was forgotten, by the tags of their name; idempotent, so that a repeated step counts once. */
+/** Sets how often a student was forgotten, by the tags of their name or pseudonym; idempotent, so that a repeated step counts once. */
 export async function setGeneration(
   file: string,
   tags: readonly string[],
@@ -156,21 +158,47 @@ function secretsOf(content: SecretsFile): Secrets {
   const tagKey = Buffer.from(content.tagKey, 'base64');
   const tag = (course: string, student: string): string =>
     base32(hmac(tagKey, JSON.stringify([course, student])));
-  const generation = (course: string, student: string): number =>
-    content.generations[tag(course, student)] ?? 0;
+  const keyIds = (course: string): string[] =>
+    sortedIds(content.courses[course]);
+  const timesOf = (course: string, id: string): number =>
+    content.generations[tag(course, id)] ?? 0;
+
+  function generation(course: string, student: string): number {
+    let n = timesOf(course, student);
+    // Of one who was forgotten by pseudonym, only that is noted.
+    while (under(course, student, n).some(id => timesOf(course, id) > 0)) {
+      n += 1;
+    }
+    return n;
+  }
+
+  function pseudonym(
+    course: string,
+    keyId: string,
+    student: string,
+    n = generation(course, student)
+  ): string | undefined {
+    const secret = content.courses[course]?.keys[keyId];
+    if (!secret) {
+      return undefined;
+    }
+    const text = n === 0 ? student : `${student}\u0000${n}`;
+    return `p_${base32(hmac(Buffer.from(secret.key, 'base64'), text))}`;
+  }
+
+  const under = (course: string, student: string, n: number): string[] =>
+    keyIds(course).map(key => pseudonym(course, key, student, n)!);
+
   return {
     tag,
     generation,
-    pseudonym(course, keyId, student, given) {
-      const secret = content.courses[course]?.keys[keyId];
-      if (!secret) {
-        return undefined;
-      }
-      const n = given ?? generation(course, student);
-      const text = n === 0 ? student : `${student}\u0000${n}`;
-      return `p_${base32(hmac(Buffer.from(secret.key, 'base64'), text))}`;
+    pseudonym,
+    pseudonyms(course, student, upTo = generation(course, student)) {
+      return Array.from({ length: upTo + 1 }, (_, n) =>
+        under(course, student, n)
+      ).flat();
     },
-    keyIds: course => sortedIds(content.courses[course]),
+    keyIds,
     seal: text => seal(tagKey, text),
     unseal: sealed => unseal(tagKey, sealed)
   };

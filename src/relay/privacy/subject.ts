@@ -36,15 +36,13 @@ export function subjectOf(
   // A verified name that looks like a pseudonym of the course would be whose that pseudonym is.
   const isTaken = (name: string): boolean =>
     PSEUDONYM.test(name) && secrets.keyIds(course.id).length > 0;
-  const ids = new Set(names.filter(name => !isTaken(name)));
+  const ids = new Set<string>();
   for (const name of names) {
-    for (let n = 0; n <= generation; n += 1) {
-      if (!isTaken(name)) {
-        ids.add(distinctIdOf(name, n));
-      }
-      for (const key of secrets.keyIds(course.id)) {
-        ids.add(secrets.pseudonym(course.id, key, name, n)!);
-      }
+    for (let n = 0; n <= generation && !isTaken(name); n += 1) {
+      ids.add(distinctIdOf(name, n));
+    }
+    for (const id of secrets.pseudonyms(course.id, name, generation)) {
+      ids.add(id);
     }
   }
   const keyId =

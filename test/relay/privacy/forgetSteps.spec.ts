@@ -7,6 +7,7 @@ import {
   type Course
 } from '../../../src/relay/courses/courseFile.js';
 import { openAudit } from '../../../src/relay/privacy/audit.js';
+import { createDesk, type DeskParts } from '../../../src/relay/privacy/desk.js';
 import {
   createForgetter,
   type Forgetter
@@ -32,6 +33,8 @@ let asked: string[][];
 let removed: string[];
 let brokenCourse: string | undefined;
 let rewrites: string[];
+let unlisted: string[];
+let parts: DeskParts;
 let forgetter: Forgetter;
 
 beforeEach(async () => {
@@ -65,19 +68,27 @@ beforeEach(async () => {
     },
     areGone: gone => Promise.resolve(gone.every(one => finished.has(one)))
   };
-  forgetter = createForgetter({
-    files,
+  parts = {
+    files: { ...files, audit: join(folder, 'audit.jsonl') },
+    courses: { all: () => [course()], course: () => course() },
     log: {
+      read: async function* () {
+        // Empty.
+      },
       rewrite: () =>
         Promise.resolve({ records: 0, changed: 0, dropped: 0, damaged: 0 })
     },
     deadLetters: {
+      list: () => Promise.resolve([]),
       rewrite: () => Promise.resolve({ letters: 0, changed: 0, dropped: 0 })
     },
     audit: openAudit(join(folder, 'audit.jsonl')),
     postHogOf: () => postHog,
     onForgotten: () => undefined,
-    unlist: () => Promise.resolve(),
+    unlist: (_course, matches) => {
+      unlisted = [NAME, 'GRACE-HOPPER'].filter(matches);
+      return Promise.resolve();
+    },
     refold: course => {
       if (course === brokenCourse) {
         return Promise.reject(new Error('the disk is full'));
@@ -86,7 +97,8 @@ beforeEach(async () => {
       return Promise.resolve();
     },
     now: () => clock
-  });
+  };
+  forgetter = createForgetter(parts);
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -194,3 +206,49 @@ it('a course may be called as something that every object has', async () => {
   expect(isForgotten!(NAME, clock)).toBe(true);
   expect(isForgotten!(NAME, clock + 1)).toBe(false);
 });
+
+it('who is forgotten by pseudonym is known by name at the door, and gets another pseudonym', async () => {
+  postHog = 'none';
+  const first = await ensureCourseKey(files.pseudonyms, 'demo');
+  const secrets = () => readSecrets(files.pseudonyms);
+  const old = secrets().pseudonym('demo', first, NAME)!;
+  const keyId = await ensureCourseKey(files.pseudonyms, 'demo', true);
+  const secret: Course = {
+    ...course(),
+    identity: 'pseudonyms',
+    pseudonym: { keyId }
+  };
+  const next = secrets().pseudonym('demo', keyId, NAME);
+  await forgetter.forget(secret, { student: old, who: 'cli:x' });
+  const rules = openRuleBook(files).rulesOf(secret);
+  expect(rules.isForgotten!(NAME, clock)).toBe(true);
+  expect(rules.isForgotten!(NAME, clock + 1)).toBe(false);
+  expect(rules.isForgotten!('GRACE-HOPPER', clock)).toBe(false);
+  expect([old, next]).not.toContain(rules.pseudonyms!.of(NAME));
+  expect(secrets().generation('demo', NAME)).toBe(1);
+  expect(secrets().generation('demo', 'GRACE-HOPPER')).toBe(0);
+  expect(unlisted).toEqual([NAME]);
+  // Once more, by name: another generation, and the step may be repeated.
+  await forgetter.forget(secret, { student: NAME, who: 'cli:x' });
+  expect(secrets().generation('demo', NAME)).toBe(2);
+  expect(forgetter.jobs()[1]!.tags).toContain(secrets().tag('demo', old));
+});
+
+it.each([
+  ['sends to a PostHog', true],
+  ['sends to none', false]
+])(
+  'a course that has nothing of the student and %s has a job: %s',
+  async (_what, isAsked) => {
+    if (!isAsked) {
+      postHog = 'none';
+    }
+    persons.set(NAME, 'person-1');
+    const jobs = await createDesk(parts).forget({
+      student: NAME,
+      who: 'cli:x'
+    });
+    expect(jobs).toHaveLength(isAsked ? 1 : 0);
+    expect(removed).toEqual(isAsked ? ['person-1'] : []);
+  }
+);
