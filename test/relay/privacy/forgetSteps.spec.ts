@@ -193,15 +193,22 @@ it('a job that fails keeps no other one from going on, and its failure is told',
 it('a course may be called as something that every object has', async () => {
   postHog = 'none';
   const id = 'constructor';
+  // Files that are there already as well as new ones.
+  await ensureCourseKey(files.pseudonyms, 'demo');
+  await forgetter.forget(course(), { student: NAME, who: 'cli:x' });
   const keyId = await ensureCourseKey(files.pseudonyms, id);
   const secrets = readSecrets(files.pseudonyms);
   expect(secrets.keyIds(id)).toEqual([keyId]);
+  const kept = JSON.parse(await readFile(files.pseudonyms, 'utf8')) as {
+    courses: object;
+  };
+  expect(Object.keys(kept.courses)).toEqual(['demo', id]);
   expect(secrets.pseudonym(id, keyId, NAME)).toMatch(/^p_/);
   await forgetter.forget(course(id), { student: NAME, who: 'cli:x' });
   const written = JSON.parse(await readFile(files.forget, 'utf8')) as {
     forgotten: object;
   };
-  expect(Object.keys(written.forgotten)).toEqual([id]);
+  expect(Object.keys(written.forgotten)).toEqual(['demo', id]);
   const { isForgotten } = openRuleBook(files).rulesOf(course(id));
   expect(isForgotten!(NAME, clock)).toBe(true);
   expect(isForgotten!(NAME, clock + 1)).toBe(false);
