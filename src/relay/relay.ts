@@ -19,6 +19,7 @@ import { createDuplicateWindow } from './door/duplicates.js';
 import { openInbox, type Inbox } from './door/inbox.js';
 import { rebuildWindow } from './door/rebuild.js';
 import { projectOf } from './destinations.js';
+import { traceOf } from './failure.js';
 import { startFeeders, type Feeders } from './feeders.js';
 import { createFront } from './front.js';
 import { feedsSinks, startScaling, type Scaling } from './forward/scaling.js';
@@ -234,7 +235,7 @@ export async function startRelay(
           }
         }),
     onError: (id, error) =>
-      logger.error({ id, problem: error.stack }, 'request failed')
+      logger.error({ id, problem: traceOf(error) }, 'request failed')
   });
   await app.ready();
   const server = await createFront({

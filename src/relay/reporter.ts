@@ -3,6 +3,7 @@ import { pino, type Logger } from 'pino';
 import type { SinkStatus } from '../api/index.js';
 import type { RelayConfig } from './config/options.js';
 import type { DoorReport } from './door/door.js';
+import { causeOf, traceOf } from './failure.js';
 import type { Holder } from './log/retention.js';
 import { Tally } from './tally.js';
 
@@ -46,13 +47,12 @@ export function createReporter(logger: Logger): Reporter {
     door({ id, path, status, ms, receipt, error }) {
       const known = error as { code?: string; cause?: unknown } | undefined;
       if (known?.code === 'internal_error') {
-        const cause = known.cause as Error | undefined;
-        logger.error({ id, path, problem: cause?.stack }, 'request failed');
+        const problem = traceOf(known.cause);
+        logger.error({ id, path, problem }, 'request failed');
       } else if (known) {
-        const cause = known.cause as Error | undefined;
-        refused.add(
-          `${status} ${known.code}${cause ? `: ${cause.message}` : ''}`
-        );
+        const cause =
+          known.cause === undefined ? '' : `: ${causeOf(known.cause)}`;
+        refused.add(`${status} ${known.code}${cause}`);
       }
       for (const { code, field } of receipt?.rejected ?? []) {
         setAside.add(`${receipt!.course}, ${field} (${code})`);

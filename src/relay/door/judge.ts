@@ -86,6 +86,9 @@ const MEMBERS = new Set([
   'messageId'
 ]);
 
+/** Under which the events of students are counted who had them deleted: theirs may be named anything. */
+const FORGOTTEN = '(forgotten)';
+
 /** Most names of dropped properties that are counted apart in one body. */
 const MAX_DROPPED_NAMES = 50;
 const OTHER_NAMES = '(other names)';
@@ -243,7 +246,7 @@ function keep(
 ): void {
   const { privacy, clock } = rules;
   if (privacy.isForgotten && isForgotten(event, rules)) {
-    leaveOut(event.event, result);
+    leaveOut(FORGOTTEN, result);
     return;
   }
   const { event: kept, changed } = filterEvent(
