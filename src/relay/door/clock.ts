@@ -16,6 +16,8 @@ export interface Clock {
   sentAtMs: number;
   /** Milliseconds by which the client's clock runs ahead; 0 where that is not known. */
   skew: number;
+  /** Milliseconds by which it would be behind by its own account, where that is too much to be believed; else 0. */
+  behind: number;
   /** Latest timestamp that is believed, as the client writes it. */
   latest: string;
 }
@@ -31,6 +33,7 @@ export function clockOf(sentAt: string | undefined, receivedMs: number): Clock {
     sentMs: Number.isNaN(sent) ? undefined : sent,
     sentAtMs: credible ? sent - skew : receivedMs,
     skew,
+    behind: ahead < -MAX_SKEW_MS ? -ahead : 0,
     latest: new Date(receivedMs + MAX_AHEAD_MS + skew).toISOString()
   };
 }
@@ -60,6 +63,18 @@ export function ownTime(
   return ZONE.test(timestamp) && isSane(time, receivedMs)
     ? undefined
     : iso(time, receivedMs);
+}
+
+/**
+ * Until when an event may be from, in milliseconds since 1970, if it is dated to `ms`. Much later where
+ * the client's clock seems to be days behind: nobody knows whether it is wrong or the body was
+ * kept, and for being too old an event needs more than a wrong clock. Never later than the receipt.
+ */
+export function latestTime(
+  ms: number,
+  { receivedMs, behind }: Pick<Clock, 'receivedMs' | 'behind'>
+): number {
+  return behind > 0 ? Math.max(ms, Math.min(ms + behind, receivedMs)) : ms;
 }
 
 const ZONE = /(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$/i;

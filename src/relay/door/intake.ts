@@ -157,6 +157,7 @@ export async function takeIn(
         course: course.id,
         key: key.id,
         skew: clock.skew,
+        ...(clock.behind > 0 ? { behind: clock.behind } : {}),
         n: kept.length,
         ...(notes ? { notes } : {})
       };

@@ -10,7 +10,7 @@ import type { EventNote } from '../log/types.js';
 import { filterEvent } from '../privacy/filter.js';
 import type { PrivacyRules } from '../privacy/rules.js';
 import { isObject, normalizeEvent } from '../wire/shapes.js';
-import { ownTime, type Clock } from './clock.js';
+import { latestTime, ownTime, type Clock } from './clock.js';
 import { isDeeperThan, MAX_DEPTH } from './depth.js';
 import { createMint, usualUuid, type Mint } from './ids.js';
 
@@ -233,7 +233,9 @@ function isForgotten(event: WireEvent, { privacy, clock }: Rules): boolean {
       : Date.parse(timestamp) - clock.skew;
   const { student } = properties;
   return [distinct_id, student].some(
-    name => typeof name === 'string' && privacy.isForgotten!(name, time)
+    name =>
+      typeof name === 'string' &&
+      privacy.isForgotten!(name, latestTime(time, clock))
   );
 }
 

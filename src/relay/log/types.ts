@@ -21,6 +21,8 @@ export interface RecordHeader {
   student?: string;
   /** Milliseconds the client's clock ran ahead; to be taken off each timestamp. */
   skew: number;
+  /** Milliseconds the client's clock would run behind, where that is too much to be believed and is not in `skew`. */
+  behind?: number;
   /** In the inbox: the client's clock, where it stood beside the body. */
   sentAt?: string;
   /** Number of events in the body. */

@@ -128,7 +128,7 @@ export function createForgetter(parts: ForgetParts): Forgetter {
             record,
             event =>
               (matches(event.student) || matches(event.distinct_id)) &&
-              ageOf(event) <= until,
+              ageOf(event, record.header) <= until,
             () => (removed.events += 1)
           )
         : 'keep'

@@ -1,4 +1,5 @@
 /** Removes what is older than its course's notice says: from the log, the dead letters and the answers; and old lines of the audit log. */
+import type { TelemetryRecord } from '../../events/index.js';
 import type { Course } from '../courses/courseFile.js';
 import type { EventLog, LogRecord } from '../log/types.js';
 import type { DeadLetters } from '../pipeline/deadLetters.js';
@@ -69,8 +70,8 @@ export function createRetention(parts: RetentionParts): {
         return count
           ? withoutEvents(
               record,
-              event => ageOf(event) < count.beforeMs,
-              event => add(count, ageOf(event))
+              event => ageOf(event, record.header) < count.beforeMs,
+              event => add(count, ageOf(event, record.header))
             )
           : 'keep';
       };
@@ -93,8 +94,10 @@ export function createRetention(parts: RetentionParts): {
         for await (const record of parts.log.read(1)) {
           const count = byCourse.get(record.header.course);
           if (count) {
-            pickEvents(record, event => ageOf(event) < count.beforeMs).forEach(
-              event => add(count, ageOf(event))
+            const age = (event: TelemetryRecord): number =>
+              ageOf(event, record.header);
+            pickEvents(record, event => age(event) < count.beforeMs).forEach(
+              event => add(count, age(event))
             );
           }
         }

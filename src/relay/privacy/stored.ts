@@ -1,7 +1,13 @@
 /** Stored events one by one: which of a log record's are to be looked at, and the record without some of them. */
 import type { TelemetryRecord } from '../../events/index.js';
+import { latestTime } from '../door/clock.js';
 import { recordsOf } from '../log/contents.js';
-import type { Change, EventNote, LogRecord } from '../log/types.js';
+import type {
+  Change,
+  EventNote,
+  LogRecord,
+  RecordHeader
+} from '../log/types.js';
 import { normalizeEvent, openEnvelope, isObject } from '../wire/shapes.js';
 
 /** Judges one event of the log. */
@@ -15,12 +21,17 @@ export function pickEvents(
   return readable(record).filter(isWanted);
 }
 
-/** Ms since 1970 by which an event is as old as it is: when it happened, and no later than it came. */
-export function ageOf({ timestamp, received_at }: TelemetryRecord): number {
-  return Math.min(
-    Date.parse(timestamp),
-    received_at === undefined ? Infinity : Date.parse(received_at)
-  );
+/**
+ * Ms since 1970 by which an event is as old as it is: when it happened, and no later than it came.
+ * Where the client's clock was perhaps days behind, as late as it may have happened.
+ */
+export function ageOf(
+  { timestamp }: TelemetryRecord,
+  { at, behind = 0 }: Pick<RecordHeader, 'at' | 'behind'>
+): number {
+  const receivedMs = Date.parse(at);
+  const ms = Math.min(Date.parse(timestamp), receivedMs);
+  return latestTime(ms, { receivedMs, behind });
 }
 
 /** The record without the events that `goes` picks. `onGone` is told of each. */

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import {
   clockOf,
+  latestTime,
   MAX_AHEAD_MS,
   ownTime
 } from '../../../src/relay/door/clock.js';
@@ -24,6 +25,23 @@ describe('the skew', () => {
     ['nonsense', 'yesterday', 0]
   ])('of a sent_at %s', (_what, sentAt, skew) => {
     expect(clockOf(sentAt, NOW).skew).toBe(skew);
+  });
+});
+
+describe('the latest time that an event may be from', () => {
+  it.each([
+    ['a clock three days behind', NOW - 72 * HOUR, NOW - 73 * HOUR, NOW - HOUR],
+    ['an event after its sending', NOW - 72 * HOUR, NOW - 71 * HOUR, NOW],
+    ['an hour, which is in the skew', NOW - HOUR, NOW - HOUR, NOW - HOUR],
+    ['a clock ahead', NOW + 72 * HOUR, NOW - HOUR, NOW - HOUR],
+    ['an event of now', NOW - 72 * HOUR, NOW + HOUR, NOW + HOUR]
+  ])('%s', (_what, sentMs, ms, expected) => {
+    expect(latestTime(ms, clockOf(iso(sentMs), NOW))).toBe(expected);
+  });
+
+  it('is its own where nothing is known of the clock', () => {
+    expect(latestTime(5, clockOf(undefined, NOW))).toBe(5);
+    expect(latestTime(5, clockOf('yesterday', NOW))).toBe(5);
   });
 });
 

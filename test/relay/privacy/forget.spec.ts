@@ -128,6 +128,19 @@ it('shows, deletes everywhere, lets nothing old in again, and takes the student 
   };
   const answer = await relay.post({ api_key: relay.key, batch: [late] });
   expect(answer.json).toEqual({ status: 'Ok', not_collected: 1 });
+  // By a clock that is three days behind: an old one and a new one.
+  const sent = Date.now() - 3 * 86_400_000;
+  const slow = [3_600_000, 0].map((age, index) => ({
+    ...cellEvent(10 + index, { student: NAME }),
+    distinct_id: NAME,
+    timestamp: new Date(sent - age).toISOString()
+  }));
+  const behind = await relay.post({
+    api_key: relay.key,
+    sent_at: new Date(sent).toISOString(),
+    batch: slow
+  });
+  expect(behind.json).toEqual({ status: 'Ok', not_collected: 1 });
   clock += 60_000;
   const fresh = {
     ...cellEvent(9, { student: NAME }),
@@ -140,6 +153,7 @@ it('shows, deletes everywhere, lets nothing old in again, and takes the student 
     events.map(({ student, distinct_id }) => [student, distinct_id])
   ).toEqual([
     ['GRACE-HOPPER', 'GRACE-HOPPER'],
+    [NAME, `${NAME}~2`],
     [NAME, `${NAME}~2`]
   ]);
 });

@@ -87,6 +87,29 @@ it('removes what is older than the course says, and only that; a dry run says it
   expect(await relay.everyByte()).toContain('"action":"retention"');
 });
 
+it('takes nothing for old because of a clock that is far behind', async () => {
+  const day = (ago: number): string =>
+    new Date(clock - ago * DAY_MS).toISOString();
+  await setCourse(dataPaths(relay.folder).courses, 'demo', {
+    notice: { retention_days: 30 }
+  });
+  await relay.post({
+    api_key: relay.key,
+    sent_at: day(100),
+    batch: [
+      { ...cellEvent(1), timestamp: day(100) },
+      { ...cellEvent(2), timestamp: day(140) }
+    ]
+  });
+  await waitFor('the relay follows', async () => {
+    const { courses } = (await retain('--dry-run')) as { courses: object[] };
+    return JSON.stringify(courses).includes('"days":30');
+  });
+  expect(await retain('--dry-run')).toMatchObject({ courses: [{ events: 1 }] });
+  expect(await retain()).toMatchObject({ courses: [{ events: 1 }] });
+  expect(await relay.events()).toHaveLength(1);
+});
+
 it('a deletion that a crash interrupted goes on when the relay starts', async () => {
   const theirs = {
     ...cellEvent(1),
