@@ -138,12 +138,13 @@ export function createDoor(
       } else {
         const query = queryOf(request.url);
         const receipt = await take(request, route, query, report);
-        const body = receipt ? answerTo(receipt) : OK;
+        // Before the answer, which is an error where nothing is kept.
         if (receipt) {
           report.receipt = receipt;
         } else {
           report.raw = true;
         }
+        const body = receipt ? answerTo(receipt) : OK;
         if (query.get('beacon') === '1' && route.protocol === 'v0') {
           // Nobody reads the answer to a beacon, and nobody else takes 204 for a success.
           report.status = 204;
