@@ -93,7 +93,7 @@ function isUsual(text: string): boolean {
 }
 
 /** Milliseconds since 1970; NaN where the text is no time. Without a zone it is UTC, whatever this machine's is. */
-function parseTime(text: string): number {
+export function parseTime(text: string): number {
   const utc = ZONE.test(text) ? NaN : Date.parse(`${text}Z`);
   return Number.isNaN(utc) ? Date.parse(text) : utc;
 }

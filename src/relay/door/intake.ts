@@ -17,18 +17,14 @@ import type { StudentCheck } from '../hub/students.js';
 import type { DeadLetters } from '../pipeline/deadLetters.js';
 import { hidesMembers } from '../privacy/hidden.js';
 import { compileRules, type PrivacyRules } from '../privacy/rules.js';
-import {
-  asEngage,
-  isObject,
-  openEnvelope,
-  type Envelope
-} from '../wire/shapes.js';
+import { asEngage, openEnvelope, type Envelope } from '../wire/shapes.js';
 import { openV1, type V1Request } from '../wire/v1.js';
 import { clockOf } from './clock.js';
 import { hasTooManyParts, MAX_PARTS } from './depth.js';
 import type { DuplicateWindow } from './duplicates.js';
 import { bodyOf, judge, type Judgement, type Rejection } from './judge.js';
 import { blankKeys, hidesText, keysIn } from './keyBytes.js';
+import { isUsualEnvelope } from './members.js';
 import { letterOf } from './setAside.js';
 import { resultsOf, type V1Result } from './v1Results.js';
 
@@ -87,15 +83,6 @@ export const MAX_NAMED = 1_000;
 const PARSE_UNSEEN_BYTES = 256 * 1024;
 
 const NONE: ReadonlyMap<string, number> = new Map();
-
-const ENVELOPE_MEMBERS = new Set([
-  'api_key',
-  'token',
-  '$token',
-  'batch',
-  'sent_at',
-  'historical_migration'
-]);
 
 /**
  * Takes a request's events in. Resolves once all of them are on disk, those that came before
@@ -274,11 +261,7 @@ function open(bytes: Buffer, { engage, v1 }: Arrival): Opened {
       given: envelope.events.length
     });
   }
-  const usual =
-    !isObject(parsed) ||
-    !Array.isArray(parsed['batch']) ||
-    Object.keys(parsed).every(name => ENVELOPE_MEMBERS.has(name));
-  return { parsed, envelope, usual };
+  return { parsed, envelope, usual: isUsualEnvelope(parsed) };
 }
 
 async function admitted(

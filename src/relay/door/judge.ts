@@ -10,9 +10,10 @@ import type { EventNote } from '../log/types.js';
 import { filterEvent } from '../privacy/filter.js';
 import type { PrivacyRules } from '../privacy/rules.js';
 import { isObject, normalizeEvent } from '../wire/shapes.js';
-import { latestTime, ownTime, type Clock } from './clock.js';
+import { type Clock, latestTime, ownTime, parseTime } from './clock.js';
 import { isDeeperThan, MAX_DEPTH } from './depth.js';
 import { createMint, usualUuid, type Mint } from './ids.js';
+import { hasOtherMembers, isTimeAlone } from './members.js';
 
 /** An event that is not kept, as the answer names it. */
 export interface Rejection {
@@ -64,27 +65,6 @@ export interface Rules {
   /** Remembers an id; false if it is known already. */
   remember: (uuid: string) => boolean;
 }
-
-/** Members of an event that PostHog's clients send; anything else is theirs alone and is kept only where nothing is removed. */
-const MEMBERS = new Set([
-  'event',
-  'distinct_id',
-  '$distinct_id',
-  'uuid',
-  'timestamp',
-  'offset',
-  'properties',
-  '$set',
-  '$set_once',
-  'api_key',
-  'token',
-  '$token',
-  'sent_at',
-  'type',
-  'library',
-  'library_version',
-  'messageId'
-]);
 
 /** Under which the events of students are counted who had them deleted: theirs may be named anything. */
 const FORGOTTEN = '(forgotten)';
@@ -283,7 +263,15 @@ function keep(
       ...(timestamp === undefined ? {} : { timestamp })
     };
   }
-  result.kept.push(kept);
+  result.kept.push(privacy.open ? kept : withTimeAlone(kept));
+}
+
+/** The event without what stands in its time beside a time: of a text in brackets, a date's reader takes no notice. */
+function withTimeAlone(event: WireEvent): WireEvent {
+  const { timestamp } = event;
+  return timestamp === undefined || isTimeAlone(timestamp)
+    ? event
+    : { ...event, timestamp: new Date(parseTime(timestamp)).toISOString() };
 }
 
 function problemOf(event: unknown, bytes: number): Problem | undefined {
@@ -332,13 +320,4 @@ function setAside(
     raw,
     given
   };
-}
-
-function hasOtherMembers(raw: object): boolean {
-  for (const name in raw) {
-    if (!MEMBERS.has(name)) {
-      return true;
-    }
-  }
-  return false;
 }

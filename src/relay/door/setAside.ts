@@ -118,6 +118,9 @@ function withoutNames(
   if ('distinct_id' in reduced) {
     result['distinct_id'] = asPseudonym(raw['distinct_id']);
   }
+  if ('uuid' in reduced && !UUID.test(String(raw['uuid']))) {
+    result['uuid'] = kindOf(raw['uuid']);
+  }
   if (isObject(properties)) {
     const clean = result['properties'] as Properties;
     Object.keys(clean).forEach(name => {

@@ -1,7 +1,7 @@
 /** A name is found however it is spelled, and no name and no text takes long. */
 import fc from 'fast-check';
 import { judge } from '../../../src/relay/door/judge.js';
-import { letterOf } from '../../../src/relay/door/setAside.js';
+import { letterOf, reduce } from '../../../src/relay/door/setAside.js';
 import { clockOf } from '../../../src/relay/door/clock.js';
 import { finderOf } from '../../../src/relay/privacy/finder.js';
 import {
@@ -112,4 +112,16 @@ it('an event on which the relay fails is set aside, and the others are kept', ()
   const letter = letterOf(setAside[0]!, 'demo', privacy, 'now');
   expect(letter.event).toBeNull();
   expect(JSON.stringify(letter)).not.toContain('EVE');
+});
+
+it('an id that is none is not kept in a letter, as it may be a name', () => {
+  const rules = compileRules({ level: 'full', pseudonyms });
+  const letter = (uuid: unknown): unknown =>
+    (
+      reduce({ ...cellEvent(1), distinct_id: 'ada', uuid }, rules) as {
+        uuid: unknown;
+      }
+    ).uuid;
+  expect(letter('of Zebediah')).toBe('(text of 11 characters)');
+  expect(letter(cellEvent(1).uuid)).toBe(cellEvent(1).uuid);
 });
