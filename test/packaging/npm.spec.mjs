@@ -75,9 +75,9 @@ describe('the packed package', () => {
     expect(others.sort()).toEqual(
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].sort()
     );
-    expect(files().filter(path => /spec|test|tsbuildinfo/.test(path))).toEqual(
-      []
-    );
+    expect(
+      files().filter(path => /\.spec\.|(^|\/)test|tsbuildinfo/.test(path))
+    ).toEqual([]);
   });
 
   it('holds nothing compiled from a source that is gone', () => {
