@@ -94,6 +94,7 @@ describe('courses and keys', () => {
         text: null
       },
       students: 'claimed',
+      ack: 'validated',
       hub: { instructors: [], assistants: [] },
       properties: 'default',
       simulated: false,
@@ -168,6 +169,7 @@ describe('courses and keys', () => {
         text: 'Ask us anything.'
       },
       students: 'verified',
+      ack: 'validated',
       hub: {
         instructors: ['staff', 'deans'],
         assistants: [{ group: 'tutors' }, { group: 'x:y', section: 'monday' }]
