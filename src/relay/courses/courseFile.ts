@@ -34,7 +34,11 @@ export interface Course {
   consent: CourseSettings['consent'];
   identity: CourseSettings['identity'];
   /** The key of its pseudonyms, which is kept apart. */
-  pseudonym?: { keyId: string };
+  pseudonym?: {
+    keyId: string;
+    /** Whether it kept names earlier: what it sent then is known by them. */
+    namesBefore?: boolean;
+  };
   /** What it collects; the default in files of earlier versions, which do not say. */
   events?: EventName[];
   /** Which properties of events are kept; `default` in files of earlier versions, which do not say. */

@@ -105,6 +105,12 @@ export async function setCourse(
       throw unknownCourse(id, content);
     }
     const next = applied(old, changes);
+    if (
+      next.pseudonym &&
+      (old.identity === 'names' || old.pseudonym?.namesBefore)
+    ) {
+      next.pseudonym = { ...next.pseudonym, namesBefore: true };
+    }
     const { version = 1 } = old.notice;
     course = {
       ...next,

@@ -97,6 +97,9 @@ export function createForgetter(parts: ForgetParts): Forgetter {
     const tag = (id: string): string => secrets.tag(course.id, id);
     const known = names.filter(name => ids.has(name));
     const asked = parts.postHogOf(course.id);
+    const keptNames =
+      course.identity === 'names' || course.pseudonym?.namesBefore === true;
+    const told = [...ids].filter(id => keptNames || !names.includes(id));
     return addJob(files.forget, {
       course: course.id,
       tags: [...ids].map(tag),
@@ -105,10 +108,10 @@ export function createForgetter(parts: ForgetParts): Forgetter {
       who,
       requestedAt: iso(now()),
       state: 'local',
-      // Names as well: the course may have sent them before it took pseudonyms.
+      // A name only where PostHog may have it from us already.
       ...(asked === 'none' || asked === null
         ? {}
-        : { sealedIds: secrets.seal(JSON.stringify([...ids])) }),
+        : { sealedIds: secrets.seal(JSON.stringify(told)) }),
       posthog:
         asked === 'none' ? 'none' : asked === null ? 'by_hand' : 'pending',
       attempts: 0,

@@ -242,6 +242,25 @@ describe('the version of the notice', () => {
   });
 });
 
+it('a course that kept names earlier is known to have, also with a later key', async () => {
+  const identity = 'pseudonyms';
+  await addCourse(file, 'always', {
+    title: 'Always',
+    identity,
+    pseudonym: { keyId: 'a' }
+  });
+  await addCourse(file, 'later', { title: 'Later' });
+  await setCourse(file, 'later', { identity, pseudonym: { keyId: 'a' } });
+  for (const id of ['always', 'later']) {
+    await setCourse(file, id, { pseudonym: { keyId: 'b' } });
+  }
+  expect(open().course('always')!.pseudonym).toEqual({ keyId: 'b' });
+  expect(open().course('later')!.pseudonym).toEqual({
+    keyId: 'b',
+    namesBefore: true
+  });
+});
+
 it('changes made at the same time are all there in the end', async () => {
   await Promise.all(
     Array.from({ length: 8 }, (_, i) =>

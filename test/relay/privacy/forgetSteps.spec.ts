@@ -159,7 +159,7 @@ describe('at PostHog', () => {
     const now: Course = {
       ...course(),
       identity: 'pseudonyms',
-      pseudonym: { keyId }
+      pseudonym: { keyId, namesBefore: true }
     };
     persons.set(NAME, 'person-1');
     await forgetter.forget(now, { student: NAME, who: 'cli:x' });
@@ -169,6 +169,18 @@ describe('at PostHog', () => {
     expect(asked[0]).toEqual(expect.arrayContaining([NAME, pseudonym]));
     expect(removed).toEqual(['person-1']);
     expect(await readFile(files.forget, 'utf8')).not.toContain(NAME);
+  });
+
+  it('a course that never kept names tells PostHog none', async () => {
+    const keyId = await ensureCourseKey(files.pseudonyms, 'demo');
+    const now: Course = {
+      ...course(),
+      identity: 'pseudonyms',
+      pseudonym: { keyId }
+    };
+    await forgetter.forget(now, { student: NAME, who: 'cli:x' });
+    expect(asked.flat()).toHaveLength(1);
+    expect(asked.flat()).not.toContain(NAME);
   });
 });
 
