@@ -171,8 +171,12 @@ export function createDesk(parts: DeskParts): Desk {
   return {
     async show(ask) {
       const reports = await collect(await subjects(ask), () => undefined);
-      for (const { course } of reports) {
+      for (const { course, pseudonym } of reports) {
         await note('shown', ask, course);
+        if (pseudonym !== null && ask.exact !== true) {
+          // Who asks by the name is told whose the pseudonym is.
+          await note('reidentified', ask, course);
+        }
       }
       return ask.course === undefined ? reports.filter(isSomething) : reports;
     },
@@ -236,7 +240,7 @@ export function createDesk(parts: DeskParts): Desk {
   }
 
   async function note(
-    action: 'shown' | 'exported',
+    action: 'shown' | 'exported' | 'reidentified',
     { student, who }: StudentQuestion,
     course: string
   ): Promise<void> {

@@ -325,3 +325,18 @@ it('the audit log tells who did it, and not about whom', async () => {
   expect(about).toHaveLength(3);
   expect(await readFile(paths.audit, 'utf8')).not.toMatch(TRACES);
 });
+
+it('who asks by name whose a pseudonym is stands in the audit log', async () => {
+  await start();
+  await setCourse(paths.courses, 'demo', {
+    identity: 'pseudonyms',
+    pseudonym: { keyId: await ensureCourseKey(paths.pseudonyms, 'demo') }
+  });
+  await relay.restart();
+  await cli('privacy', 'show', NAME, '--course', 'demo');
+  const entries = await cli<{ action: string }[]>('privacy', 'audit');
+  expect(entries.map(({ action }) => action)).toEqual([
+    'shown',
+    'reidentified'
+  ]);
+});
