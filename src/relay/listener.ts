@@ -123,8 +123,13 @@ export function prefixOf(url: string): string {
   return new URL(url).pathname.replace(/\/+$/, '');
 }
 
+/** Where programs of this machine reach a relay that listens on `host`, without a slash at the end. */
+export function localUrl(host: string, port: number, tls: boolean): string {
+  return `${tls ? 'https' : 'http'}://${urlHost(host)}:${port}`;
+}
+
 /** The host as it is written in an address; one that means all networks is this machine. */
-export function urlHost(host: string): string {
+function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') {
     return '127.0.0.1';
   }

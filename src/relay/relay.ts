@@ -14,6 +14,7 @@ import { openControlSocket, type ControlSocket } from './control/server.js';
 import type { Operations } from './control/control.js';
 import type { Course } from './courses/courseFile.js';
 import { openCourseStore } from './courses/courseStore.js';
+import { wantedBy } from './door/acknowledge.js';
 import { createDoor } from './door/door.js';
 import { createDuplicateWindow } from './door/duplicates.js';
 import { openInbox, type Inbox } from './door/inbox.js';
@@ -25,12 +26,11 @@ import { createFront } from './front.js';
 import { feedsSinks, startScaling, type Scaling } from './forward/scaling.js';
 import { makeDataFolder, writeFileWhole } from './files.js';
 import { watchLog, type WatchedLog } from './health.js';
-import { drained, listen, prefixOf, urlHost } from './listener.js';
+import { drained, listen, localUrl, prefixOf } from './listener.js';
 import { hubOf } from './hub/fromConfig.js';
 import { principalNow } from './hub/loginRoutes.js';
 import { createStudentCheck } from './hub/students.js';
 import { compact } from './log/compact.js';
-import type { DiskReserve } from './log/diskReserve.js';
 import { boundsOf, startRetention, type Retention } from './log/retention.js';
 import type { EventLog, RecordHeader } from './log/types.js';
 import { receivedAt } from './metrics/gauges.js';
@@ -97,7 +97,6 @@ export async function startRelay(
   let feeders: Feeders | undefined;
   let scaling: Scaling | undefined;
   let control: ControlSocket | undefined;
-  let reserve: DiskReserve | undefined;
   let storage: Storage | undefined;
   let retention: Retention | undefined;
   let inbox: Inbox | undefined;
@@ -127,7 +126,7 @@ export async function startRelay(
             oldest: null,
             heldBy: null,
             ...retention?.status(),
-            diskFree: reserve?.free() ?? null,
+            diskFree: storage?.reserve.free() ?? null,
             writable: problem === null,
             problem
           }
@@ -165,8 +164,7 @@ export async function startRelay(
   const metrics = createMetrics({
     byCourse: config['metrics-courses'] === 'yes',
     read: () => ({
-      log: readiness().log,
-      sinks: readiness().sinks,
+      ...readiness(),
       deadLetters: deadLetters?.counts().byStage ?? {},
       liveStreams: streams.size,
       receivedAt: seq => receivedAt(log, seq),
@@ -189,7 +187,10 @@ export async function startRelay(
   };
   const door = createDoor({
     ...intake,
-    inbox: { put: (body, about) => inbox!.put(body, about) },
+    inbox: {
+      put: (body, about) => inbox!.put(body, about),
+      isWanted: wantedBy(courses)
+    },
     bodyLimitBytes: config['body-limit-bytes'],
     decompressedLimitBytes: config['decompressed-limit-bytes'],
     bodyTimeoutMs: config['body-timeout-seconds'] * 1000,
@@ -275,7 +276,7 @@ export async function startRelay(
       await listen(server, { host: config.host, port: config.port });
     }
     storage = await openStorage(config, paths, logger);
-    ({ log, watched, reserve, deadLetters } = storage);
+    ({ log, watched, deadLetters } = storage);
     const windowMs = config['duplicate-window-days'] * 86_400_000;
     const remembered = await rebuildWindow(
       log,
@@ -285,7 +286,7 @@ export async function startRelay(
     inbox = await openInbox({
       dir: paths.inbox,
       place: paths.inboxPlace,
-      guard: raw => watchLog(raw, Date.now, reserve),
+      guard: raw => watchLog(raw, Date.now, storage!.reserve),
       intake,
       onReceipt: receipt => metrics.judged(receipt),
       onProblem: problem => logger.error({ problem }, 'inbox not judged')
@@ -369,9 +370,8 @@ export async function startRelay(
     }
     const { port, address } = server.address() as AddressInfo;
     const host = socket === null ? config.host : address;
-    const scheme = config['tls-cert'] === null ? 'http' : 'https';
-    const local = `${scheme}://${urlHost(host)}:${port}${prefix}`;
-    const url = publicUrl ?? local;
+    const local = localUrl(host, port, config['tls-cert'] !== null);
+    const url = publicUrl ?? local + prefix;
     control = await openControlSocket(operations, error =>
       logger.error({ problem: String(error) }, 'a command got no answer')
     );

@@ -1,6 +1,6 @@
 /** Acknowledges a body as it came, where its course allows that; what is in it is found out afterwards. */
 import { againstDurable } from '../courses/acknowledgement.js';
-import type { KeyHolder } from '../courses/courseStore.js';
+import type { CourseStore, KeyHolder } from '../courses/courseStore.js';
 import type { Inbox } from './inbox.js';
 import { compileRules } from '../privacy/rules.js';
 import { refusal, type Arrival, type IntakeParts } from './intake.js';
@@ -8,8 +8,11 @@ import { blankKeys, hidesText, keysIn } from './keyBytes.js';
 
 /** What the door needs for it. */
 export type AcknowledgeParts = Pick<IntakeParts, 'courses' | 'rulesOf'> & {
-  /** Without one, every body is judged before it is acknowledged. */
-  inbox?: Pick<Inbox, 'put'>;
+  /**
+   * Without one, or while no course wants it, every body is judged before it is acknowledged:
+   * looking for keys costs the others something.
+   */
+  inbox?: Pick<Inbox, 'put'> & { isWanted(): boolean };
 };
 
 /**
@@ -23,7 +26,9 @@ export async function acknowledge(
 ): Promise<boolean> {
   const { bytes, receivedMs, sentAt, v1, engage } = arrival;
   const holder =
-    parts.inbox && !v1 && engage !== true ? holderIn(bytes, parts) : undefined;
+    parts.inbox?.isWanted() === true && !v1 && engage !== true
+      ? holderIn(bytes, parts)
+      : undefined;
   if (!holder) {
     return false;
   }
@@ -36,6 +41,21 @@ export async function acknowledge(
     throw refusal(error);
   }
   return true;
+}
+
+/** Tells whether any course wants its bodies acknowledged first; looked up once for each change of the courses. */
+export function wantedBy(
+  courses: Pick<CourseStore, 'all' | 'revision'>
+): () => boolean {
+  let revision = -1;
+  let wanted = false;
+  return () => {
+    if (courses.revision !== revision) {
+      revision = courses.revision;
+      wanted = courses.all().some(({ ack }) => ack === 'durable');
+    }
+    return wanted;
+  };
 }
 
 /** Whose key stands in the bytes, if it is just one and its course wants nothing looked at first. */
