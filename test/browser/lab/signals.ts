@@ -16,7 +16,8 @@ const CELLS = {
   raw: { type: 'raw', source: 'raw' },
   empty: '',
   blank: '   \n\t\n',
-  boom: 'raise ValueError("boom of Ada")',
+  // Slow enough for all that is run with it to be waiting: the kernel runs what comes later.
+  boom: 'import time\ntime.sleep(1)\nraise ValueError("boom of Ada")',
   after: 'x = 1',
   slow: 'import time\nfor _ in range(600): time.sleep(0.05)',
   exit: 'raise SystemExit(3)',
